@@ -1,0 +1,148 @@
+"""Runs one requirement on one set and says what became of it."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from seatrial import subjects
+from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Reported
+from seatrial.manifest_set import ManifestSet
+from seatrial.requirement import Requirement
+from seatrial.target import MissingFact
+from seatrial.verdict import Verdict, decide
+
+
+@dataclass(slots=True)
+class Judgement:
+    """The verdict of one requirement on one set, as it stands in results.jsonl."""
+
+    requirement: Requirement
+    set: str
+    verdict: Verdict
+    subjects: tuple[str, ...]
+    findings: tuple[Reported, ...]
+    waived: tuple[Reported, ...]
+    reason: str
+    supply: tuple[str, ...]
+    duration_s: float
+    error: BaseException | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "requirement": self.requirement.id,
+            "level": str(self.requirement.level),
+            "sentence": self.requirement.sentence,
+            "verdict": str(self.verdict),
+            "set": self.set,
+            "subject": ", ".join(self.subjects),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "waived": [finding.as_dict() for finding in self.waived],
+            "duration_s": round(self.duration_s, 6),
+            "reason": self.reason,
+            "supply": list(self.supply),
+        }
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a requirement said about the subjects of a set."""
+
+    findings: list[Finding] = field(default_factory=list)
+    unknown: list[CannotTell] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
+    not_applicable: list[NotApplicable] = field(default_factory=list)
+    error: Exception | None = None
+    judged: int = 0
+
+
+def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
+    """Judge every subject of the set. Raises nothing: an exception of the check is the verdict `error`."""
+    started = time.perf_counter()
+    tally = _Tally()
+    titles: list[str] = []
+    try:
+        for subject in subjects.of(requirement.subject, manifests):
+            titles.append(subject.title)
+            _hear(requirement, subject, tally)
+    except NotApplicable as absent:
+        tally.not_applicable.append(absent)
+    except CannotTell as unknown:
+        tally.unknown.append(unknown)
+    except Exception as error:  # an error of ours is a verdict of its own, never a crash of the run
+        tally.error = error
+    reported = [_report(requirement, finding) for finding in tally.findings]
+    waived = [finding for finding in reported if manifests.waived(requirement.id, finding.object)]
+    open_findings = [finding for finding in reported if finding not in waived]
+    verdict = decide(
+        requirement.level,
+        error=tally.error is not None,
+        findings=len(open_findings),
+        blocked=bool(tally.blocked),
+        unknown=bool(tally.unknown),
+        judged=tally.judged,
+    )
+    return Judgement(
+        requirement,
+        manifests.name,
+        verdict,
+        tuple(titles),
+        tuple(open_findings),
+        tuple(waived),
+        _reason(verdict, tally, len(waived)),
+        tuple(dict.fromkeys(unknown.supply for unknown in tally.unknown if unknown.supply)),
+        time.perf_counter() - started,
+        tally.error,
+    )
+
+
+def _hear(requirement: Requirement, subject: subjects.Subject, tally: _Tally) -> None:
+    silent = True
+    try:
+        for outcome in requirement.check(subject):
+            if isinstance(outcome, Finding):
+                tally.findings.append(outcome)
+            elif isinstance(outcome, CannotTell):
+                tally.unknown.append(outcome)
+                silent = False
+            else:
+                tally.not_applicable.append(outcome)
+                silent = False
+        tally.judged += silent
+    except NotApplicable as absent:
+        tally.not_applicable.append(absent)
+    except CannotTell as unknown:
+        tally.unknown.append(unknown)
+    except MissingFact as missing:
+        tally.unknown.append(CannotTell(str(missing), missing.supply))
+    except Blocked as blocked:
+        tally.blocked.append(blocked)
+
+
+def _report(requirement: Requirement, finding: Finding) -> Reported:
+    where = finding.place.where()
+    return Reported(
+        where.file,
+        where.line,
+        where.path,
+        where.object,
+        finding.observed,
+        finding.expected,
+        finding.why or requirement.why,
+        finding.fix or requirement.fix,
+        finding.source or requirement.source,
+    )
+
+
+def _reason(verdict: Verdict, tally: _Tally, waived: int) -> str:
+    texts: Iterator[str] = iter(())
+    if verdict is Verdict.ERROR:
+        texts = iter((f"{type(tally.error).__name__}: {tally.error}",))
+    elif verdict is Verdict.NOT_RUN:
+        texts = (f"blocked by {blocked.by}: {blocked.reason}" for blocked in tally.blocked)
+    elif verdict is Verdict.CANNOT_TELL:
+        texts = (unknown.reason for unknown in tally.unknown)
+    elif verdict is Verdict.NOT_APPLICABLE:
+        texts = (absent.reason for absent in tally.not_applicable)
+    elif waived:
+        texts = iter((f"{waived} finding{'s' * (waived > 1)} waived in seatrial.toml",))
+    return "; ".join(dict.fromkeys(texts))

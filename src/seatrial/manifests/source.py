@@ -1,0 +1,131 @@
+"""Where manifests come from: folders, files and standard input, decoded to text."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+SUFFIXES = (".yaml", ".yml", ".json")
+STDIN = "-"
+# An object in etcd is at most 1.5 MiB; nothing that is applied to a cluster comes near this.
+LARGEST_FILE = 16 * 1024 * 1024
+
+
+class UnreadableManifest(Exception):
+    """Input that cannot be judged at all. The message is one line: what, where, how to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of a set: the name shown to the user and its text."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """One set as found on disk: its name, the folder that may hold its `seatrial.toml`, its files."""
+
+    name: str
+    folder: Path | None
+    files: tuple[Path, ...]
+
+
+def display(path: Path) -> str:
+    """The path as a user at the current folder would type it."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def locate(arguments: list[str]) -> list[Location]:
+    """Turn `--manifests` arguments into sets.
+
+    The topmost folder that holds manifests is a set, with everything below it. Files that are named one by
+    one form one set together, as with `kubectl apply -f a.yaml -f b.yaml`.
+
+    Raises UnreadableManifest for a path that does not exist or holds no manifests.
+    """
+    found: list[Location] = []
+    single = [Path(argument) for argument in arguments if argument != STDIN and not Path(argument).is_dir()]
+    for argument in dict.fromkeys(arguments):
+        path = Path(argument)
+        if argument == STDIN:
+            found.append(Location("standard input", None, ()))
+        elif path.is_dir():
+            found.extend(_sets_below(path))
+        elif not path.exists():
+            raise UnreadableManifest(f"{argument}: no such file or folder; give --manifests a folder of YAML files")
+    if single:
+        found.append(Location(single[0].stem if len(single) == 1 else "files", single[0].parent, tuple(single)))
+    return _uniquely_named(found)
+
+
+def _sets_below(folder: Path) -> list[Location]:
+    found = list(_walk(folder))
+    if not found:
+        raise UnreadableManifest(
+            f"{folder}: no manifests in this folder (looked for *{', *'.join(SUFFIXES)}); nothing to judge"
+        )
+    return found
+
+
+def _walk(folder: Path) -> list[Location]:
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    if any(_is_manifest(entry) for entry in entries):
+        files = sorted(path for path in folder.rglob("*") if _is_manifest(path) and not _hidden(path, folder))
+        return [Location(folder.resolve().name, folder, tuple(files))]
+    return [location for entry in entries if entry.is_dir() for location in _walk(entry)]
+
+
+def _hidden(path: Path, below: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(below).parts)
+
+
+def _is_manifest(path: Path) -> bool:
+    return path.suffix in SUFFIXES and path.is_file()
+
+
+def _uniquely_named(locations: list[Location]) -> list[Location]:
+    count = Counter(location.name for location in locations)
+    return [
+        replace(location, name=display(location.folder)) if location.folder and count[location.name] > 1 else location
+        for location in locations
+    ]
+
+
+def read(location: Location) -> list[Source]:
+    """The decoded files of a set. Raises UnreadableManifest for what is not UTF-8 text of a sane size."""
+    if location.folder is None:
+        return [Source("<stdin>", decode(sys.stdin.buffer.read(LARGEST_FILE + 1), "<stdin>"))]
+    return [Source(display(path), decode(_bytes(path), display(path))) for path in location.files]
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UnreadableManifest(f"{display(path)}: cannot be read: {error.strerror}; check its permissions") from None
+
+
+def decode(data: bytes, name: str) -> str:
+    """UTF-8 text of `data`. Raises UnreadableManifest, naming the encoding that it seems to have."""
+    if len(data) > LARGEST_FILE:
+        raise UnreadableManifest(
+            f"{name}: larger than {LARGEST_FILE // 1024 // 1024} MiB, more than a cluster accepts; "
+            "is this a manifest? Split it or name the right file"
+        )
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise UnreadableManifest(f"{name}:1: UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UnreadableManifest(f"{name}:{line}: not UTF-8 text; save it as UTF-8, or remove the binary file") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise UnreadableManifest(f"{name}:{line}: holds a NUL byte; this is a binary file, not a manifest")
+    return text

@@ -1,0 +1,23 @@
+"""Where the suites, manifests and fixtures that come with seatrial are: in a checkout or inside the wheel."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_CHECKOUT = _PACKAGE.parent.parent
+
+
+def _folder(name: str, inside_wheel: str) -> Path:
+    packed = _PACKAGE / inside_wheel
+    return packed if packed.is_dir() else _CHECKOUT / name
+
+
+def suites() -> Path:
+    return _folder("suites", "suites")
+
+
+def manifests() -> Path:
+    return _folder("manifests", "manifests_shipped")
+
+
+def fixtures() -> Path:
+    return _folder("fixtures", "fixtures_shipped")
