@@ -1,0 +1,131 @@
+"""How requirements become pytest items, and how their verdicts become pytest outcomes."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from seatrial import requirement as requirements
+from seatrial.judge import Judgement
+from seatrial.requirement import BadRequirement, Requirement
+from seatrial.trial import Trial
+from seatrial.verdict import Verdict, worst
+
+TRIAL = pytest.StashKey[Trial]()
+STRICT = pytest.StashKey[bool]()
+# The name under which verdicts travel in a report; plain JSON, so that pytest-xdist carries it.
+PROPERTY = "seatrial"
+
+
+class Broken(Exception):
+    """At least one finding on at least one set. Carries no message: the summary shows the findings."""
+
+    def __init__(self, judgements: list[Judgement]) -> None:
+        findings = sum(len(judgement.findings) for judgement in judgements)
+        super().__init__(f"{findings} finding{'s' * (findings != 1)}")
+        self.judgements = judgements
+
+
+class CheckError(Exception):
+    """A check of seatrial's own raised. The fault is ours, not the manifest's."""
+
+
+class RequirementItem(pytest.Item):
+    """One requirement, judged on every set. Judging is setup, so that an error of ours is an error to pytest."""
+
+    def __init__(self, *, requirement: Requirement, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.requirement = requirement
+        self.judgements: list[Judgement] = []
+
+    def setup(self) -> None:
+        self.judgements = self.config.stash[TRIAL].judge(self.requirement)
+        rows = [judgement.as_dict() for judgement in self.judgements]
+        self.user_properties.append(("requirement", self.requirement.id))
+        self.user_properties.append(("verdict", str(self.verdict)))
+        self.user_properties.append((PROPERTY, json.dumps(rows, ensure_ascii=False)))
+        for judgement in self.judgements:
+            if judgement.error is not None:
+                raise CheckError(f"{self.requirement.id} on {judgement.set}: {judgement.reason}") from judgement.error
+
+    def teardown(self) -> None:
+        self._drop_rows()
+
+    def _drop_rows(self) -> None:
+        """The rows are on their way with the report of setup; JUnit must not carry them again."""
+        self.user_properties[:] = [pair for pair in self.user_properties if pair[0] != PROPERTY]
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst([judgement.verdict for judgement in self.judgements])
+
+    def runtest(self) -> None:
+        self._drop_rows()
+        verdict = self.verdict
+        if verdict is Verdict.FAILED or (verdict is Verdict.WARNED and self.config.stash[STRICT]):
+            raise Broken(self.judgements)
+        if verdict is Verdict.CANNOT_TELL and self.config.stash[STRICT]:
+            pytest.fail(f"{verdict}: {self._reason(verdict)}", pytrace=False)
+        if not verdict.judged:
+            pytest.skip(f"{verdict}: {self._reason(verdict)}")
+
+    def _reason(self, verdict: Verdict) -> str:
+        reasons = (judgement.reason for judgement in self.judgements if judgement.verdict is verdict)
+        return "; ".join(dict.fromkeys(reasons))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, Broken):
+            return "\n".join(_lines(self.requirement, excinfo.value.judgements))
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Any, int | None, str]:
+        return self.path, self.requirement.check.__code__.co_firstlineno, f"{self.requirement.id} {self.name}"
+
+
+def _lines(requirement: Requirement, judgements: list[Judgement]) -> Iterator[str]:
+    """The failure as text, for JUnit and for `--tb`: readable without the source."""
+    yield f"{requirement.id}: {requirement.sentence}"
+    for judgement in judgements:
+        for finding in judgement.findings:
+            yield f"{finding.file}:{finding.line}: {finding.object} {finding.path}"
+            yield f"  observed: {finding.observed}"
+            yield f"  expected: {finding.expected}"
+            yield f"  why: {finding.why}"
+            yield f"  fix: {finding.fix}"
+            if finding.source:
+                yield f"  source: {finding.source}"
+
+
+def make(collector: pytest.Collector, name: str, function: Any) -> RequirementItem:
+    """The item of a requirement. Raises pytest's CollectError when the function breaks the rules."""
+    try:
+        requirement = requirements.read(function)
+    except BadRequirement as problem:
+        raise pytest.Collector.CollectError(f"{collector.nodeid}: {problem}") from None
+    item: RequirementItem = RequirementItem.from_parent(collector, name=name, requirement=requirement)
+    item.add_marker(item.path.parent.name)  # folder = layer = marker
+    return item
+
+
+def rows(report: pytest.TestReport) -> list[dict[str, Any]]:
+    """The judgements that a report carries; empty for other tests."""
+    text = dict(report.user_properties).get(PROPERTY)
+    return list(json.loads(str(text))) if text else []
+
+
+# Verdict → pytest's category (a word of the last line), the letter of a quiet run, the word of a verbose one.
+_STATUS: dict[Verdict, tuple[str, str, Any]] = {
+    Verdict.WARNED: ("warned", "w", ("WARNED", {"yellow": True})),
+    Verdict.CANNOT_TELL: ("cannot tell", "?", ("CANNOT TELL", {"yellow": True})),
+    Verdict.NOT_RUN: ("not run", "n", ("NOT RUN", {"yellow": True})),
+    Verdict.NOT_APPLICABLE: ("not applicable", "-", ("NOT APPLICABLE", {})),
+}
+
+
+def status(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, Any] | None:
+    """How a verdict shows among pytest's own; None where pytest's word is right already."""
+    if report.when != "call" or report.failed:
+        return None
+    verdict = dict(report.user_properties).get("verdict")
+    return _STATUS.get(Verdict(str(verdict))) if verdict else None

@@ -1,0 +1,107 @@
+"""A set: the objects of one folder, judged together against one target."""
+
+from collections.abc import Iterator
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+from seatrial.manifests import reader
+from seatrial.manifests.document import Document, documents
+from seatrial.manifests.source import Location, UnreadableManifest, read
+from seatrial.manifests.workloads import PodTemplate, is_leader_worker_set, pod_templates
+from seatrial.target import Target
+
+DEFAULT_NAMESPACE = "default"
+Built = TypeVar("Built")
+
+
+class ManifestSet:
+    """All objects of a set, with the look-ups that requirements share. Built once, never changed."""
+
+    def __init__(self, name: str, documents: list[Document], target: Target, namespace: str = DEFAULT_NAMESPACE) -> None:
+        self.name = name
+        self.documents = documents
+        self.target = target
+        self.default_namespace = namespace
+        self._built: dict[Any, Any] = {}
+
+    @property
+    def title(self) -> str:
+        return self.name
+
+    def of_kind(self, *kinds: str, group: str | None = None) -> list[Document]:
+        """Objects of these kinds, of API group `group` where the kind's name alone is not enough."""
+        return [
+            document
+            for kind in kinds
+            for document in self._by_kind.get(kind, ())
+            if group is None or document.group == group
+        ]
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[Document]]:
+        found: dict[str, list[Document]] = {}
+        for document in self.documents:
+            found.setdefault(document.kind, []).append(document)
+        return found
+
+    def namespace(self, document: Document) -> str:
+        """The namespace the object will live in."""
+        return document.namespace or self.default_namespace
+
+    def find(self, kind: str, name: str, namespace: str, group: str | None = None) -> Document | None:
+        """The object of that identity, if the set declares it."""
+        return next(
+            (
+                document
+                for document in self.of_kind(kind, group=group)
+                if document.name == name and self.namespace(document) == namespace
+            ),
+            None,
+        )
+
+    def config_value(self, namespace: str, kind: str, name: str, key: str) -> str | None:
+        """The value of a ConfigMap's key if the set declares it. A Secret's value is never read into a command."""
+        document = self.find("ConfigMap", name, namespace) if kind == "ConfigMap" else None
+        return document.at("data", key).text if document else None
+
+    @cached_property
+    def leader_worker_sets(self) -> list[Document]:
+        return [document for document in self.of_kind("LeaderWorkerSet") if is_leader_worker_set(document)]
+
+    @cached_property
+    def pod_templates(self) -> list[PodTemplate]:
+        """Every pod template of the set, in the order of the files."""
+        return [template for document in self.documents for template in pod_templates(document)]
+
+    def once(self, build: Callable[["ManifestSet"], Built]) -> Built:
+        """The result of `build` for this set, computed the first time somebody asks."""
+        if build not in self._built:
+            self._built[build] = build(self)
+        result: Built = self._built[build]
+        return result
+
+    def waived(self, requirement: str, object: str) -> bool:
+        """Whether `seatrial.toml` accepts this deviation of this object."""
+        return any(waiver.matches(requirement, object) for waiver in self.target.waivers)
+
+
+def load(location: Location, target: Target, namespace: str = DEFAULT_NAMESPACE) -> ManifestSet:
+    """Read the files of a set.
+
+    Raises UnreadableManifest, with one line for each problem, when a file cannot be read or nothing is in it.
+    """
+    found: list[Document] = []
+    problems: list[str] = []
+    for source in read(location):
+        try:
+            found.extend(documents(source, reader.parse(source)))
+        except UnreadableManifest as problem:
+            problems.append(str(problem))
+    if not problems and not found:
+        problems.append(f"{location.name}: its files hold no object; nothing to judge")
+    if problems:
+        raise UnreadableManifest("\n".join(problems))
+    return ManifestSet(location.name, found, target, namespace)
+
+

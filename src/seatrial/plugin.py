@@ -1,0 +1,91 @@
+"""The pytest plugin, in the order in which pytest calls it. Each hook only delegates."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from seatrial import options, shipped
+from seatrial.requirement import declared
+
+LAYERS = ("static",)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from seatrial.items import STRICT, TRIAL
+    from seatrial.trial import Trial
+
+    for layer in LAYERS:
+        config.addinivalue_line("markers", f"{layer}: requirements of the {layer} layer")
+    _find_suites(config)
+    config.stash[STRICT] = options.strict(config)
+    config.stash[TRIAL] = Trial(
+        options.value(config, "--manifests") or [],
+        options.value(config, "--target"),
+        options.value(config, "--namespace"),
+        options.value(config, "--crd"),
+        datetime.now(UTC).date(),
+    )
+
+
+def _find_suites(config: pytest.Config) -> None:
+    """Outside a checkout `pytest -m static --manifests DIR` means the suites that came with the wheel."""
+    nothing_named = config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR
+    wanted = options.value(config, "--manifests") or config.getoption("markexpr") in LAYERS
+    if nothing_named and (wanted or options.value(config, "--list-requirements")):
+        config.args = [str(shipped.suites())]
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
+    if not declared(obj):
+        return None
+    from seatrial import items
+
+    return items.make(collector, name, obj)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    from seatrial.collection import check
+
+    check(items)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if hasattr(session.config, "workerinput"):
+        return  # a worker of pytest-xdist: the controller records
+    from seatrial.report.recorder import Recorder
+
+    session.config.pluginmanager.register(Recorder(session.config), "seatrial.recorder")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    from seatrial.items import TRIAL, RequirementItem
+    from seatrial.trial import UsageError
+
+    judging = any(isinstance(item, RequirementItem) for item in session.items)
+    if not judging or options.value(session.config, "--list-requirements"):
+        return
+    try:
+        session.config.stash[TRIAL].check()
+    except UsageError as problem:
+        raise pytest.UsageError(str(problem)) from None
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    if not options.value(session.config, "--list-requirements"):
+        return None
+    from seatrial.report.listing import show
+
+    show(session)
+    return True
+
+
+def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, Any] | None:
+    from seatrial.items import status
+
+    return status(report)

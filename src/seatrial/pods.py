@@ -1,0 +1,62 @@
+"""The pods that the set will have, as selectors see them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
+from seatrial.lws.expand import Pod
+from seatrial.lws.selectors import matches
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.document import Node
+from seatrial.manifests.workloads import PodTemplate, is_leader_worker_set, pod_templates
+
+
+@dataclass(frozen=True, slots=True)
+class SetPod:
+    """A pod with the labels it will carry. Of a LeaderWorkerSet a sample of its pods is listed, `expanded` each.
+
+    Other workloads stand here once per pod template.
+    """
+
+    template: PodTemplate
+    namespace: str
+    labels: dict[str, str]
+    lws: LeaderWorkerSet | None = None
+    expanded: Pod | None = None
+
+    @property
+    def title(self) -> str:
+        return f"Pod/{self.expanded.name}" if self.expanded else self.template.document.title
+
+    @property
+    def is_leader(self) -> bool:
+        return self.expanded is not None and self.expanded.role == "leader"
+
+
+def pods(manifests: ManifestSet) -> list[SetPod]:
+    """All pods of the set. Computed once."""
+    return manifests.once(_find)
+
+
+def _find(manifests: ManifestSet) -> list[SetPod]:
+    return [*_of_leader_worker_sets(manifests), *_of_others(manifests)]
+
+
+def _of_leader_worker_sets(manifests: ManifestSet) -> Iterator[SetPod]:
+    for lws in manifests.once(leader_worker_sets):
+        for pod in lws.pods:
+            template = lws.leader_template if pod.role == "leader" else lws.worker_template
+            yield SetPod(template, lws.namespace, dict(pod.labels), lws, pod)
+
+
+def _of_others(manifests: ManifestSet) -> Iterator[SetPod]:
+    for document in manifests.documents:
+        if not is_leader_worker_set(document):
+            for template in pod_templates(document):
+                yield SetPod(template, manifests.namespace(document), template.labels)
+
+
+def selected(manifests: ManifestSet, selector: Node, namespace: str) -> list[SetPod]:
+    """The pods of `namespace` that a Service's map or a LabelSelector picks."""
+    raw = selector.raw if selector.exists else None
+    return [pod for pod in pods(manifests) if pod.namespace == namespace and matches(raw, pod.labels)]

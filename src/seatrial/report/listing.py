@@ -1,0 +1,19 @@
+"""`--list-requirements`: what the selected tests demand, one line each."""
+
+import shutil
+
+import pytest
+
+from seatrial.items import RequirementItem
+
+
+def show(session: pytest.Session) -> None:
+    """Print id, level and sentence of the collected requirements, sorted by id."""
+    width = shutil.get_terminal_size((120, 24)).columns
+    capture = session.config.pluginmanager.getplugin("terminalreporter")
+    for item in sorted(
+        (item for item in session.items if isinstance(item, RequirementItem)), key=lambda item: item.requirement.id
+    ):
+        requirement = item.requirement
+        line = f"{requirement.id:<7} {requirement.level:<10} {requirement.sentence}"
+        capture.write_line(line if len(line) <= width or not capture._tw.hasmarkup else line[: width - 1] + "…")

@@ -1,0 +1,72 @@
+"""Writes every verdict down as it falls, and closes the run's report."""
+
+import json
+import time
+from datetime import UTC, datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial import items, options
+from seatrial.items import TRIAL
+from seatrial.report import summary, terminal
+from seatrial.report.tally import Tally
+
+
+class Recorder:
+    """Lives in the process that the user started. `results.jsonl` is complete up to the last verdict, always."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        chosen = options.value(config, "--report-dir")
+        self.folder = Path(chosen) if chosen else config.rootpath / "reports" / "latest"
+        self.tally = Tally()
+        self._stream: TextIOWrapper | None = None
+        self._started = datetime.now(UTC)
+        self._clock = time.perf_counter()
+        self._problems: list[str] = []
+
+    def open(self) -> None:
+        """Raises OSError when the folder cannot be written."""
+        if self._stream is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "setup":
+            return
+        rows = items.rows(report)
+        if not rows:
+            return
+        self.open()
+        assert self._stream is not None
+        self._stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self._stream.flush()
+        for row in rows:
+            self.tally.add(row)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._stream is None:
+            return
+        self._stream.close()
+        if exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = self._verdict(session)
+        summary.write(self.folder / "report.json", self._config, self.tally, self._started, self._elapsed)
+
+    def _verdict(self, session: pytest.Session) -> int:
+        """Green has to be earned: something was judged, and every waiver was of use."""
+        self._problems = session.config.stash[TRIAL].unused_waivers(self.tally.waived, self.tally.decided)
+        if self._problems:
+            return pytest.ExitCode.TESTS_FAILED
+        return pytest.ExitCode.OK if self.tally.judged else pytest.ExitCode.NO_TESTS_COLLECTED
+
+    @property
+    def _elapsed(self) -> float:
+        return time.perf_counter() - self._clock
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self._stream is not None:
+            terminal.show(terminalreporter, self.tally, self._problems, self.folder)

@@ -1,0 +1,60 @@
+"""report.json: the run as one document, with everything needed to read it later."""
+
+import json
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seatrial
+from seatrial import options
+from seatrial.items import TRIAL
+from seatrial.report.tally import Tally
+
+SCHEMA_VERSION = 1
+
+
+def write(path: Path, config: pytest.Config, tally: Tally, started: datetime, elapsed_s: float) -> None:
+    """Write the report beside results.jsonl, whole or not at all."""
+    report: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "seatrial", "version": seatrial.__version__},
+        "layer": "static",
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "duration_s": round(elapsed_s, 3),
+        "outcome": tally.outcome,
+        "verdicts": {str(verdict): count for verdict, count in sorted(tally.total.items())},
+        "sets": {name: {str(v): n for v, n in sorted(counts.items())} for name, counts in tally.counts.items()},
+        "targets": config.stash[TRIAL].targets(),
+        "options": _options(config),
+        "environment": _environment(),
+        "results": tally.open,
+    }
+    draft = path.with_suffix(".json.part")
+    draft.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+def _options(config: pytest.Config) -> dict[str, Any]:
+    """Each option with its effective value and where it came from."""
+    return {
+        option.flag: {
+            "value": config.getoption(option.dest),
+            "source": "default" if config.getoption(option.dest) in (option.default, False) else "command line",
+        }
+        for option in options.OPTIONS
+    } | {"--strict": {"value": options.strict(config), "source": "pytest"}}
+
+
+def _environment() -> dict[str, Any]:
+    packages = ("pytest", "PyYAML", "jsonschema-rs", "tree-sitter", "tree-sitter-bash")
+    return {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform} {platform.machine()}",
+        "packages": {name: metadata.version(name) for name in packages},
+    }

@@ -1,0 +1,50 @@
+"""What a run has said so far: counts of everything, the rows of what is not simply right."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatrial.verdict import Verdict
+
+Row = dict[str, Any]
+_QUIET = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts per set and verdict; `open` are the rows that a reader has to see, in the order they fell."""
+
+    counts: dict[str, Counter[Verdict]] = field(default_factory=dict)
+    open: list[Row] = field(default_factory=list)
+    waived: set[tuple[str, str, str]] = field(default_factory=set)
+    decided: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, row: Row) -> None:
+        verdict = Verdict(row["verdict"])
+        self.counts.setdefault(row["set"], Counter())[verdict] += 1
+        if verdict not in _QUIET:
+            self.open.append(row)
+        if verdict.judged:
+            self.decided.add((row["set"], row["requirement"]))
+        for finding in row["waived"]:
+            self.waived.add((row["set"], row["requirement"], finding["object"]))
+
+    @property
+    def total(self) -> Counter[Verdict]:
+        total: Counter[Verdict] = Counter()
+        for counts in self.counts.values():
+            total.update(counts)
+        return total
+
+    @property
+    def judged(self) -> bool:
+        return any(verdict.judged and count for verdict, count in self.total.items())
+
+    @property
+    def outcome(self) -> str:
+        """One word for the whole run: `failure`, `inconclusive` or `success`."""
+        total = self.total
+        if total[Verdict.FAILED]:
+            return "failure"
+        undecided = total[Verdict.ERROR] + total[Verdict.CANNOT_TELL] + total[Verdict.NOT_RUN]
+        return "inconclusive" if undecided or not self.judged else "success"

@@ -1,0 +1,133 @@
+"""The summary that a person reads: findings by file, what could not be told, the counts of each set."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from seatrial.report.tally import Row, Tally
+from seatrial.verdict import Verdict
+
+# More than this is a list for a program; it stands complete in results.jsonl.
+MOST_SHOWN = 200
+_COLOUR = {Verdict.FAILED: "red", Verdict.ERROR: "red", Verdict.PASSED: "green"}
+
+
+def show(reporter: Any, tally: Tally, problems: list[str], folder: Path) -> None:
+    """Write the summary through pytest's terminal, which knows width and colours."""
+    page = _Page(reporter)
+    _findings(page, tally.open)
+    _unknown(page, [row for row in tally.open if row["verdict"] == Verdict.CANNOT_TELL])
+    _blocked(page, [row for row in tally.open if row["verdict"] == Verdict.NOT_RUN])
+    if problems:
+        page.heading("waivers that hide nothing")
+        for problem in problems:
+            page.line(problem, "red")
+    _counts(page, tally)
+    page.line(f"results: {folder / 'results.jsonl'}")
+
+
+class _Page:
+    """Lines of at most the terminal's width, coloured where the terminal has colours."""
+
+    def __init__(self, reporter: Any) -> None:
+        self._writer = reporter._tw
+        self.width = max(60, min(self._writer.fullwidth, 140))
+        self.quiet = reporter.config.get_verbosity() < 0
+
+    def heading(self, text: str) -> None:
+        self._writer.sep("─", text, bold=True)
+
+    def line(self, text: str = "", *markup: str) -> None:
+        self._writer.line(text, **dict.fromkeys(markup, True))
+
+    def paragraph(self, label: str, text: str, indent: int, *markup: str) -> None:
+        """A labelled text, wrapped under itself."""
+        first = f"{' ' * indent}{label:<9} "
+        for number, part in enumerate(_wrap(text, self.width - len(first))):
+            self.line((first if number == 0 else " " * len(first)) + part, *markup)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return [
+        part
+        for line in text.splitlines() or [""]
+        for part in textwrap.wrap(line, max(width, 30), break_on_hyphens=False) or [""]
+    ]
+
+
+def _findings(page: _Page, rows: list[Row]) -> None:
+    by_file: dict[tuple[str, str], list[tuple[Row, dict[str, Any]]]] = {}
+    for row in rows:
+        for finding in row["findings"]:
+            by_file.setdefault((row["set"], finding["file"]), []).append((row, finding))
+    left = MOST_SHOWN
+    for (_, file), found in by_file.items():
+        if left <= 0:
+            break
+        page.heading(file)
+        for row, finding in sorted(found, key=lambda pair: pair[1]["line"])[:left]:
+            _finding(page, row, finding)
+        left -= len(found)
+    if left < 0:
+        page.line(f"… and {-left} more findings in results.jsonl", "yellow")
+
+
+def _finding(page: _Page, row: Row, finding: dict[str, Any]) -> None:
+    colour = "red" if row["verdict"] == Verdict.FAILED else "yellow"
+    place = f"{finding['line']:>5}  {row['requirement']:<7} {row['verdict']:<7} {finding['object']}"
+    page.line(f"{place}  {finding['path']}" if len(place) + len(finding["path"]) < page.width else place, colour)
+    if page.quiet:
+        return
+    page.paragraph("", row["sentence"], 2, "bold")
+    for label in ("observed", "expected", "why", "fix", "source"):
+        if finding[label]:
+            page.paragraph(label, finding[label], 2)
+    page.line()
+
+
+def _unknown(page: _Page, rows: list[Row]) -> None:
+    if not rows:
+        return
+    page.heading("cannot tell")
+    grouped: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        grouped.setdefault((row["reason"], "; ".join(row["supply"])), []).append(row["requirement"])
+    for (reason, supply), ids in grouped.items():
+        page.paragraph(", ".join(dict.fromkeys(ids)), reason, 2, "yellow")
+        if supply:
+            page.paragraph("", f"→ {supply}", 2)
+
+
+def _blocked(page: _Page, rows: list[Row]) -> None:
+    if not rows:
+        return
+    page.heading("not run")
+    grouped: dict[str, list[str]] = {}
+    for row in rows:
+        grouped.setdefault(row["reason"], []).append(row["requirement"])
+    for reason, ids in grouped.items():
+        page.paragraph(", ".join(dict.fromkeys(ids)), reason, 2, "yellow")
+
+
+def _counts(page: _Page, tally: Tally) -> None:
+    page.heading("verdicts")
+    names = list(_shown(tally))
+    wide = max((len(name) for name in names), default=0)
+    for name in names:
+        counts = tally.counts[name]
+        words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+        colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
+        page.line(f"{name:<{wide}}  {words}", colour)
+    if len(names) < len(tally.counts):
+        page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right", "green")
+
+
+def _shown(tally: Tally) -> Iterator[str]:
+    """Every set of a run of usual size; of a fleet only those in which something has to be looked at."""
+    for name, counts in tally.counts.items():
+        if len(tally.counts) <= 20 or any(counts[verdict] for verdict in Verdict if verdict not in _FINE):
+            yield name
+
+
+_FINE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)

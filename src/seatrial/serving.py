@@ -1,0 +1,309 @@
+"""The workloads of a set that run SGLang: groups, their roles, and the arguments that each role really gets."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from typing import Any
+
+from seatrial.finding import Blocked, CannotTell, Place
+from seatrial.knowledge import sglang
+from seatrial.knowledge.sglang import FlagTable, Parsed, Use
+from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
+from seatrial.lws.expand import Pod
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.document import Document, Node
+from seatrial.manifests.launch import Environment, Launch, Word, container_environment, resolve
+from seatrial.manifests.workloads import PodTemplate, pod_templates
+
+DEFAULT_PORT = 30000
+GPU = "nvidia.com/gpu"
+# Kinds that serve; a Job or DaemonSet with the engine's image downloads something.
+_SERVING_KINDS = ("StatefulSet", "Deployment", "ReplicaSet", "Pod")
+
+
+class Role:
+    """Leader or worker of a group: its template, the container that runs SGLang, and the launch of sample pods."""
+
+    def __init__(self, group: "Group", name: str, template: PodTemplate, container: Node, pods: list[Pod]) -> None:
+        self.group = group
+        self.name = name
+        self.template = template
+        self.container = container
+        self.pods = pods
+
+    @property
+    def title(self) -> str:
+        return f"{self.group.title} {self.name}"
+
+    @property
+    def manifests(self) -> ManifestSet:
+        return self.group.manifests
+
+    @cached_property
+    def launches(self) -> list[Launch]:
+        """One launch for each sample pod, in the order of `pods`; a single one where no pods are expanded."""
+        return [resolve(self.container.mapping, environment) for environment in self.environments]
+
+    @cached_property
+    def environments(self) -> list[Environment]:
+        return [self._environment(pod) for pod in self.pods] or [self._environment(None)]
+
+    def _environment(self, pod: Pod | None) -> Environment:
+        return container_environment(
+            self.container.mapping,
+            pod.env if pod else (),
+            lambda field: _downward(self, pod, field),
+            partial(self.manifests.config_value, self.group.namespace),
+        )
+
+    @property
+    def launch(self) -> Launch:
+        return self.launches[0]
+
+    @property
+    def environment(self) -> Environment:
+        return self.environments[0]
+
+    @property
+    def image(self) -> str:
+        return self.container["image"].text or ""
+
+    @property
+    def version(self) -> str | None:
+        """The SGLang version: `engine.version` of the target, else what the image's tag says."""
+        fact = self.manifests.target.get("engine.version")
+        return str(fact) if fact else sglang.version_of_image(self.image)
+
+    def need_version(self) -> str:
+        """Raises CannotTell when neither tag nor target says the version."""
+        if self.version is None:
+            raise CannotTell(
+                f"the SGLang version of image {self.image or '(none)'} is unknown",
+                'seatrial.toml: [engine] version = "0.5.9"',
+            )
+        return self.version
+
+    @cached_property
+    def table(self) -> FlagTable:
+        """The flag table of the version, or of the newest one when the version is unknown."""
+        known = self.version and sglang.nearest(self.version)
+        return sglang.flag_table(known or sglang.versions()[-1])
+
+    def across_versions(self, answer: Callable[[str], Any], question: str) -> Any:
+        """The answer for the image's version, or the one that all known versions give when it is unknown.
+
+        Raises CannotTell when the version is unknown and the known versions differ.
+        """
+        if self.version is not None:
+            return answer(self.version)
+        answers = {answer(version) for version in sglang.versions()}
+        if len(answers) > 1:
+            self.need_version()
+        return answers.pop()
+
+    def parsed_by(self, version: str) -> Parsed:
+        """The arguments as the parser of `version` reads them. Raises Blocked when they cannot be resolved."""
+        return sglang.flag_table(sglang.nearest(version) or version).parse(self.argv)
+
+    @cached_property
+    def argv(self) -> tuple[str, ...]:
+        """SGLang's arguments as texts, of the first sample pod. Raises Blocked by ARG-00."""
+        return tuple(word.text for word in self.words)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        if self.launch.argv is None:
+            raise Blocked("ARG-00", f"the launch line of the {self.name} is not resolved")
+        return self.launch.argv
+
+    @cached_property
+    def arguments(self) -> Parsed:
+        """The parsed arguments of the first sample pod. Raises Blocked by ARG-00."""
+        return self.table.parse(self.argv)
+
+    def given(self, dest: str) -> Use | None:
+        """The last use of a flag by its argparse destination, None when it is not given."""
+        return self.arguments.given(dest)
+
+    def value(self, dest: str, default: Any = None) -> Any:
+        """The typed value of a flag; `default` when it is not given or its value is not known."""
+        value = self.arguments.values.get(dest)
+        return default if value is None else value
+
+    def number(self, dest: str, default: int) -> int:
+        """A whole number, e.g. `number("tp_size", 1)`. Raises CannotTell when the value is given but unknown."""
+        use = self.given(dest)
+        if use is None:
+            return default
+        value = self.arguments.values.get(dest)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if value is None:
+            raise Blocked("ARG-05", f"the value of {use.typed} is not a number")
+        raise CannotTell(f"the value of {use.typed} is not known from the manifests")
+
+    def place(self, dest: str) -> Place:
+        """Where a flag is given, else where the launch line stands."""
+        use = self.given(dest)
+        return self.place_of(self.words[use.index]) if use else self.command_place
+
+    def place_of(self, word: Word) -> Place:
+        node = self.container.at(*word.path)
+        return node.line(word.line) if "\n" in (node.text or "") else node
+
+    @property
+    def command_place(self) -> Place:
+        """The launch line: the line of a script on which SGLang is started, else the command."""
+        launch = self.launch
+        if launch.argv:
+            return self.place_of(launch.argv[0])
+        command = self.container["command"]
+        return command if command.exists else self.container["args"] if self.container["args"].exists else self.container
+
+    @property
+    def port(self) -> int:
+        """The HTTP port."""
+        return self.number("port", DEFAULT_PORT)
+
+    @property
+    def host(self) -> str:
+        """The listen address; SGLang's default is loopback."""
+        return str(self.value("host", "127.0.0.1"))
+
+    @property
+    def gpu_limit(self) -> Node:
+        return self.container.at("resources", "limits", GPU)
+
+    @property
+    def gpus(self) -> int | None:
+        """GPUs of the pod; None when the limit is absent or no whole number."""
+        raw = self.gpu_limit.raw
+        text = raw if isinstance(raw, str) else str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else ""
+        return int(text) if text.isascii() and text.isdigit() else None
+
+
+class Group:
+    """A workload that serves with SGLang: a LeaderWorkerSet, or a StatefulSet, Deployment or Pod without LWS."""
+
+    def __init__(self, manifests: ManifestSet, document: Document, lws: LeaderWorkerSet | None) -> None:
+        self.manifests = manifests
+        self.document = document
+        self.lws = lws
+
+    @property
+    def title(self) -> str:
+        return self.document.title
+
+    @property
+    def namespace(self) -> str:
+        return self.manifests.namespace(self.document)
+
+    @property
+    def size(self) -> int:
+        """Pods that form one engine. A StatefulSet that passes `--nnodes` is one engine over its replicas."""
+        if self.lws is not None:
+            return self.lws.size
+        if self.document.kind == "StatefulSet" and self.leader.launch.argv is not None and self.leader.given("nnodes"):
+            return max(1, self.document["spec"]["replicas"].integer or 1)
+        return 1
+
+    @property
+    def replicas(self) -> int:
+        """Groups."""
+        if self.lws is not None:
+            return self.lws.replicas
+        replicas = self.document["spec"]["replicas"].integer
+        return 1 if replicas is None or self.size > 1 else max(0, replicas)
+
+    @cached_property
+    def leader(self) -> Role:
+        template = self.lws.leader_template if self.lws else next(pod_templates(self.document))
+        return self._role("leader", template)
+
+    @cached_property
+    def worker(self) -> Role | None:
+        """The workers' role; None where a group is one pod or all pods share one template without LWS."""
+        return self._role("worker", self.lws.worker_template) if self.lws and self.lws.size > 1 else None
+
+    def _role(self, name: str, template: PodTemplate) -> Role:
+        pods = [pod for pod in self.lws.pods if pod.role == name] if self.lws else []
+        return Role(self, name, template, serving_container(template) or template.spec["containers"][0], pods)
+
+    @property
+    def roles(self) -> list[Role]:
+        return [self.leader, self.worker] if self.worker else [self.leader]
+
+    def number(self, dest: str, default: int) -> int:
+        """A number that leader and workers share, read from the leader (DRF-01 compares them)."""
+        return self.leader.number(dest, default)
+
+    @property
+    def tp(self) -> int:
+        return self.number("tp_size", 1)
+
+    @property
+    def pp(self) -> int:
+        return self.number("pp_size", 1)
+
+    @property
+    def nnodes(self) -> int:
+        return self.number("nnodes", 1)
+
+
+def mentions_sglang(container: Node) -> bool:
+    """Whether image or command of a container speak of the SGLang engine (its router is another program)."""
+    texts = [container["image"].text or ""]
+    for field in ("command", "args"):
+        texts.extend(node.text or "" for node in container[field])
+    return any("sglang" in text.replace("sglang_router", "").replace("sglang-router", "") for text in texts)
+
+
+def serving_container(template: PodTemplate) -> Node | None:
+    """The container that runs SGLang, or that should: it launches it, or at least has its image."""
+    candidates = [container for container in template.containers if mentions_sglang(container)]
+    for container in candidates:
+        if resolve(container.mapping, container_environment(container.mapping, (), _nothing, _nothing)).engine:
+            return container
+    return candidates[0] if candidates else None
+
+
+def _nothing(*_: str) -> None:
+    return None
+
+
+def groups(manifests: ManifestSet) -> list[Group]:
+    """The groups of a set, LeaderWorkerSets first. Computed once."""
+    return manifests.once(_find_groups)
+
+
+def _find_groups(manifests: ManifestSet) -> list[Group]:
+    return [*_lws_groups(manifests), *_other_groups(manifests)]
+
+
+def _lws_groups(manifests: ManifestSet) -> Iterator[Group]:
+    declared = manifests.target.get("engine.name") == "sglang"
+    for lws in manifests.once(leader_worker_sets):
+        if declared or any(serving_container(template) for template in lws.templates):
+            yield Group(manifests, lws.document, lws)
+
+
+def _other_groups(manifests: ManifestSet) -> Iterator[Group]:
+    """Workloads without LWS count only when they really launch SGLang, or hold GPUs with its image."""
+    for document in manifests.of_kind(*_SERVING_KINDS):
+        for template in pod_templates(document):
+            container = serving_container(template)
+            if container is None:
+                continue
+            group = Group(manifests, document, None)
+            if group.leader.launch.engine or group.leader.gpu_limit.exists:
+                yield group
+
+
+def _downward(role: Role, pod: Pod | None, field: str) -> str | None:
+    labels = pod.labels if pod else role.template.labels
+    annotations = pod.annotations if pod else role.template.annotations
+    for prefix, values in (("metadata.labels[", labels), ("metadata.annotations[", annotations)):
+        if field.startswith(prefix):
+            return values.get(field[len(prefix) :].strip("]").strip("'\""), "")
+    if field == "metadata.namespace":
+        return role.group.namespace
+    return pod.name if pod and field == "metadata.name" else None

@@ -1,0 +1,113 @@
+"""One run over the static layer: the sets it judges and what it has said so far."""
+
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from seatrial import judge, manifest_set, shipped
+from seatrial.judge import Judgement
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.source import UnreadableManifest, locate
+from seatrial.requirement import Requirement
+from seatrial.target import Target, TargetError, load
+
+TARGET_FILE = "seatrial.toml"
+
+
+class UsageError(Exception):
+    """The user's input cannot be judged. Every problem is one line: what, where, how to mend."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Trial:
+    """The sets named on the command line, read once when the first requirement asks for them."""
+
+    def __init__(
+        self, manifests: list[str], target: str | None, namespace: str, crd: str | None, today: date
+    ) -> None:
+        self._arguments = manifests or [str(shipped.manifests())]
+        self._target = target
+        self._namespace = namespace
+        self._crd = crd
+        self._today = today
+
+    def check(self) -> None:
+        """Read everything now. Raises UsageError."""
+        assert self.sets
+
+    @cached_property
+    def sets(self) -> list[ManifestSet]:
+        """Raises UsageError naming every problem of every set at once."""
+        found: list[ManifestSet] = []
+        problems: list[str] = []
+        try:
+            locations = locate(self._arguments)
+        except UnreadableManifest as problem:
+            raise UsageError([str(problem)]) from None
+        for location in locations:
+            try:
+                target = self._facts(location.folder)
+                found.append(manifest_set.load(location, target, self._namespace))
+            except UnreadableManifest as problem:
+                problems.extend(str(problem).splitlines())
+            except TargetError as problem:
+                problems.extend(problem.problems)
+        problems.extend(self._expired(found))
+        if problems:
+            raise UsageError(list(dict.fromkeys(problems)))
+        return found
+
+    def _facts(self, folder: Path | None) -> Target:
+        if self._target is not None:
+            return load(Path(self._target))
+        if folder is not None and (folder / TARGET_FILE).is_file():
+            return load(folder / TARGET_FILE)
+        return Target.empty()
+
+    def _expired(self, sets: list[ManifestSet]) -> list[str]:
+        return [
+            f"{waiver.place}: the waiver of {waiver.id} for {waiver.object} expired on {waiver.expires}; "
+            "mend the manifest, or decide again and give a new date"
+            for manifests in sets
+            for waiver in manifests.target.waivers
+            if waiver.expired(self._today)
+        ]
+
+    def judge(self, requirement: Requirement) -> list[Judgement]:
+        """The judgement of every set, in the order they were named."""
+        return [judge.judge(requirement, manifests) for manifests in self.sets]
+
+    def unused_waivers(self, waived: set[tuple[str, str, str]], decided: set[tuple[str, str]]) -> list[str]:
+        """Waivers that matched no finding although their requirement was decided: they hide nothing.
+
+        `waived` holds (set, requirement, object) of every waived finding, `decided` (set, requirement).
+        """
+        return list(
+            dict.fromkeys(
+                f"{waiver.place}: the waiver of {waiver.id} for {waiver.object} matches no finding; remove it"
+                for manifests in self.sets
+                for waiver in manifests.target.waivers
+                if (manifests.name, waiver.id) in decided
+                and not any(
+                    name == manifests.name and waiver.matches(requirement, object)
+                    for name, requirement, object in waived
+                )
+            )
+        )
+
+    def targets(self) -> dict[str, dict[str, object]]:
+        """The facts of each set's target, for the report."""
+        return {manifests.name: manifests.target.facts() for manifests in self.sets}
+
+    @property
+    def described(self) -> str:
+        """The sets for the header, in one line."""
+        names = [manifests.name for manifests in self.sets]
+        objects = sum(len(manifests.documents) for manifests in self.sets)
+        shown = ", ".join(names[:6]) + (f", and {len(names) - 6} more" if len(names) > 6 else "")
+        return f"{len(names)} set{'s' * (len(names) != 1)} ({shown}), {objects} objects"
+
+
