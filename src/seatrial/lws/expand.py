@@ -1,0 +1,245 @@
+"""LeaderWorkerSet → the StatefulSets, Services and pods that its controller will make of it.
+
+Source: pkg/controllers/{leaderworkerset,pod}_controller.go of kubernetes-sigs/lws.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final, TypeVar, overload
+
+from . import keys
+from .children import (
+    Plan,
+    headless_service,
+    leader_annotations,
+    leader_stateful_set,
+    plan,
+    worker_annotations,
+    worker_service_name,
+    worker_set_labels,
+    worker_stateful_set,
+)
+from .pods import Pod, StatefulSetPod, admit
+from .reading import mapping, texts
+from .releases import Fact, Release
+
+Topology = Callable[[int], str | None]
+"""Group index → value of the exclusive-topology label on its leader's node, None where that is not known."""
+
+SYMBOL: Final = "symbol"
+"""Stands for the hashes that only the controllers know; equal symbols mean equal hashes."""
+
+_EAGER: Final = 256
+"""Up to how many pods are made at once rather than whenever they are asked for."""
+
+T = TypeVar("T")
+
+
+class Lazy(Sequence[T]):
+    """A sequence of any length whose items are made when they are asked for, anew each time."""
+
+    __slots__ = ("_length", "_make")
+
+    def __init__(self, length: int, make: Callable[[int], T]) -> None:
+        self._length = length
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        picked = range(self._length)[index]
+        if isinstance(picked, range):
+            return Lazy(len(picked), lambda i: self._make(picked[i]))
+        return self._make(picked)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One replica of the set: its leader, and those of its workers that were asked for.
+
+    `stateful_set` (of the workers) is None in a set of size 1, `service` where one Service serves the whole set.
+    """
+
+    index: int
+    leader: Pod
+    workers: Sequence[Pod]
+    stateful_set: dict[str, Any] | None
+    service: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What becomes of one LeaderWorkerSet at rest.
+
+    Sequences cover the groups and workers that were asked for and make large numbers of items lazily. All objects share
+    mappings with the manifest and with each other: they must not be changed.
+
+    `blocked` says why the workers will never be created although they are listed here; empty when nothing prevents it.
+    """
+
+    name: str
+    namespace: str
+    release: Release
+    replicas: int
+    size: int
+    leader_stateful_set: dict[str, Any]
+    groups: Sequence[Group]
+    worker_stateful_sets: Sequence[dict[str, Any]]
+    services: Sequence[dict[str, Any]]
+    pods: Sequence[Pod]
+    blocked: tuple[str, ...]
+
+
+def expand(
+    lws: object,
+    release: Release,
+    *,
+    namespace: str = "default",
+    groups: Iterable[int] | None = None,
+    workers: Iterable[int] | None = None,
+    kubernetes: tuple[int, int] | None = None,
+    topology: Topology | None = None,
+    revision: str = SYMBOL,
+) -> Expansion:
+    """Expand a raw LeaderWorkerSet; never raises on what it contains.
+
+    Args:
+        lws: the object as written, without defaults.
+        release: of the controller.
+        namespace: where the object goes if it does not say so itself.
+        groups: group indices to expand, also beyond `replicas` (surge groups); None for all.
+        workers: worker indices to expand in each group, 0 being the leader, which is always made; None for all.
+        kubernetes: (major, minor) of the cluster; None for one that is recent enough for LWS.
+        topology: where each leader landed; without it, or where it answers None, workers of an exclusively placed group
+            lack the node selector that they will get.
+        revision: value of the template-revision-hash label.
+    """
+    read = plan(lws, release, namespace, revision)
+    wanted = _indices(groups, read.replicas, within=None)
+    ordinals = _indices(workers, read.size, within=range(1, read.size))
+    maker = _Maker(
+        plan=read,
+        leader_labels=read.leader.labels | {keys.WORKER_INDEX: "0", keys.NAME: read.name, keys.REVISION: revision},
+        leader_annotations=leader_annotations(read),
+        ordinals=ordinals,
+        with_pod_index=kubernetes is None or kubernetes >= keys.POD_INDEX_KUBERNETES,
+        topology=topology,
+    )
+    made = _sequence(len(wanted), len(wanted) * (1 + len(ordinals)), lambda i: maker.group(wanted[i]))
+    return Expansion(
+        name=read.name,
+        namespace=read.namespace,
+        release=release,
+        replicas=read.replicas,
+        size=read.size,
+        leader_stateful_set=leader_stateful_set(read, maker.leader_labels, maker.leader_annotations),
+        groups=made,
+        worker_stateful_sets=_of_each(made, lambda group: group.stateful_set) if read.size > 1 else (),
+        services=_of_each(made, lambda group: group.service) if read.per_group_service else (headless_service(read, None),),
+        pods=_pods(made, 1 + len(ordinals)),
+        blocked=tuple(_blocked(read, kubernetes)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes groups; holds what is the same for all of them."""
+
+    plan: Plan
+    leader_labels: dict[str, str]
+    leader_annotations: dict[str, str]
+    ordinals: Sequence[int]
+    with_pod_index: bool
+    topology: Topology | None
+
+    def group(self, index: int) -> Group:
+        leader = self._leader(index)
+        service = headless_service(self.plan, leader) if self.plan.per_group_service else None
+        if self.plan.size < 2:
+            return Group(index, leader, (), None, service)
+        annotations = worker_annotations(self.plan, leader)
+        selector = self._node_selector(index)
+        stateful_set = worker_stateful_set(self.plan, leader, annotations, selector)
+        labels = self.plan.worker.labels | worker_set_labels(self.plan, leader)
+
+        def worker(position: int) -> Pod:
+            made = StatefulSetPod(
+                stateful_set=leader.name,
+                service=worker_service_name(self.plan, leader),
+                ordinal=self.ordinals[position],
+                namespace=self.plan.namespace,
+                labels=labels,
+                annotations=annotations,
+                node_selector=selector,
+                claims=self.plan.claim_names,
+                with_pod_index=self.with_pod_index,
+            )
+            return admit(made, self.plan.worker, "worker", index, self.plan.release, self.plan.revision)
+
+        workers = _sequence(len(self.ordinals), len(self.ordinals), worker)
+        return Group(index, leader, workers, stateful_set, service)
+
+    def _leader(self, index: int) -> Pod:
+        made = StatefulSetPod(
+            stateful_set=self.plan.name,
+            service=self.plan.name,
+            ordinal=index,
+            namespace=self.plan.namespace,
+            labels=self.leader_labels,
+            annotations=self.leader_annotations,
+            node_selector=texts(self.plan.leader.spec.get("nodeSelector")),
+            claims=self.plan.claim_names,
+            with_pod_index=self.with_pod_index,
+        )
+        return admit(made, self.plan.leader, "leader", index, self.plan.release, self.plan.revision)
+
+    def _node_selector(self, index: int) -> dict[str, str]:
+        own = texts(mapping(self.plan.worker.spec.get("nodeSelector")))
+        key = self.plan.annotations.get(keys.EXCLUSIVE_TOPOLOGY)
+        value = self.topology(index) if key and self.topology else None
+        return own if key is None or value is None else own | {key: value}
+
+
+def _indices(asked: Iterable[int] | None, count: int, within: range | None) -> Sequence[int]:
+    """The indices to make: all, or those asked for, in order and once each."""
+    if asked is None:
+        return within if within is not None else range(count)
+    return sorted({index for index in asked if (index >= 0 if within is None else index in within)})
+
+
+def _sequence(length: int, pods: int, make: Callable[[int], T]) -> Sequence[T]:
+    return tuple(make(i) for i in range(length)) if pods <= _EAGER else Lazy(length, make)
+
+
+def _of_each(groups: Sequence[Group], pick: Callable[[Group], dict[str, Any] | None]) -> Sequence[dict[str, Any]]:
+    """One child of each group, all of which have it."""
+    return _sequence(len(groups), len(groups), lambda i: pick(groups[i]) or {})
+
+
+def _pods(groups: Sequence[Group], per_group: int) -> Sequence[Pod]:
+    if isinstance(groups, tuple):
+        return tuple(chain.from_iterable((group.leader, *group.workers) for group in groups))
+
+    def pod(position: int) -> Pod:
+        index, worker = divmod(position, per_group)
+        group = groups[index]
+        return group.leader if worker == 0 else group.workers[worker - 1]
+
+    return Lazy(len(groups) * per_group, pod)
+
+
+def _blocked(plan: Plan, kubernetes: tuple[int, int] | None) -> Iterator[str]:
+    if plan.size < 2:
+        return
+    if kubernetes is not None and kubernetes < keys.START_ORDINAL_KUBERNETES:
+        yield "Kubernetes before 1.27 numbers workers from 0, so that they look like leaders (lws#391)"
+    if plan.leader.annotations.get(keys.LEADER_NAME) and plan.release.has(Fact.RECURSION_GUARD):
+        yield f"the leader's template carries the annotation {keys.LEADER_NAME}, which only workers may have (lws#391)"
+    if plan.annotations.get(keys.EXCLUSIVE_TOPOLOGY) == "":
+        yield f"the annotation {keys.EXCLUSIVE_TOPOLOGY} is empty, and no node has a label with an empty name"

@@ -1,0 +1,254 @@
+"""Pods as the StatefulSet controller creates them and the LeaderWorkerSet's pod webhook completes them.
+
+Source: pkg/webhooks/pod_webhook.go and pkg/utils/pod/pod_utils.go of kubernetes-sigs/lws.
+Not modelled: the TPU_* variables of pods that ask for google.com/tpu, and gang scheduling's annotation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import keys
+from .naming import group_key, subgroup_key
+from .placement import exclusive_affinity, subgroup_index
+from .reading import at, containers, items, mapping, texts
+from .releases import Fact, Release
+
+Role = Literal["leader", "worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroup:
+    """A pod's sub-group: its index as the label says it, and the key that binds its pods."""
+
+    index: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """One pod of a group, before the API server's own defaults.
+
+    `containers[i]` is item i of the template's list (an empty mapping if that item is none) with the environment that
+    the webhook leaves: `env` first, then the user's. Mappings are shared with the manifest and with other pods: they
+    must not be changed.
+    """
+
+    name: str
+    namespace: str
+    role: Role
+    group_index: int
+    worker_index: int
+    template_path: tuple[str, ...]
+    stateful_set: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    subdomain: str
+    leader_address: str
+    env: tuple[tuple[str, str], ...]
+    containers: tuple[Mapping[str, Any], ...]
+    init_containers: tuple[Mapping[str, Any], ...]
+    affinity: Mapping[str, Any]
+    node_selector: Mapping[str, str]
+    volumes: tuple[Any, ...]
+    subgroup: Subgroup | None
+    template: Mapping[str, Any]
+
+    @property
+    def hostname(self) -> str:
+        """The pod's host name, which a StatefulSet always sets to the pod's name."""
+        return self.name
+
+    def fqdn(self, cluster_domain: str = "cluster.local") -> str:
+        """The name under which cluster DNS knows the pod."""
+        return f"{self.hostname}.{self.subdomain}.{self.namespace}.svc.{cluster_domain}"
+
+    def manifest(self) -> dict[str, Any]:
+        """The pod as an object of the API."""
+        metadata: dict[str, Any] = {
+            "name": self.name,
+            "generateName": f"{self.stateful_set}-",
+            "namespace": self.namespace,
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+            "ownerReferences": [owner("apps/v1", "StatefulSet", self.stateful_set)],
+        }
+        finalizers = at(self.template, "metadata", "finalizers")
+        if finalizers:
+            metadata["finalizers"] = finalizers
+        completed = {
+            "containers": list(self.containers),
+            "initContainers": list(self.init_containers),
+            "volumes": list(self.volumes),
+            "affinity": self.affinity,
+            "nodeSelector": dict(self.node_selector),
+        }
+        spec = dict(mapping(self.template.get("spec"))) | {key: value for key, value in completed.items() if value}
+        spec |= {"hostname": self.hostname, "subdomain": self.subdomain}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+
+
+def owner(api_version: str, kind: str, name: str) -> dict[str, Any]:
+    """A controller's owner reference, without the uid that only a cluster can know."""
+    return {"apiVersion": api_version, "kind": kind, "name": name, "controller": True, "blockOwnerDeletion": True}
+
+
+Environment = tuple[Mapping[str, Any], list[Any]]
+"""A container and those of its own variables that the webhook keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A pod template with what is the same for all pods made from it."""
+
+    path: tuple[str, ...]
+    raw: dict[str, Any]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    containers: tuple[Environment, ...]
+    init_containers: tuple[Environment, ...]
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The template's pod spec; empty if there is none."""
+        return mapping(self.raw.get("spec"))
+
+
+def template(raw: dict[str, Any], path: tuple[str, ...], release: Release) -> Template:
+    """Read a raw pod template for a release."""
+    injected = set(injected_names(release))
+    spec, metadata = mapping(raw.get("spec")), mapping(raw.get("metadata"))
+    return Template(
+        path=path,
+        raw=raw,
+        labels=texts(metadata.get("labels")),
+        annotations=texts(metadata.get("annotations")),
+        containers=tuple((each, _kept(each, injected)) for each in containers(spec, "containers")),
+        init_containers=tuple((each, _kept(each, injected)) for each in containers(spec, "initContainers")),
+    )
+
+
+def injected_names(release: Release) -> tuple[str, ...]:
+    """The variables that the webhook puts first into every container and init container, in their order."""
+    names = (keys.LEADER_ADDRESS_ENV, keys.GROUP_SIZE_ENV)
+    return (*names, keys.WORKER_INDEX_ENV) if release.has(Fact.WORKER_INDEX_ENV) else names
+
+
+def _kept(container: Mapping[str, Any], injected: set[str]) -> list[Any]:
+    """The user's variables that survive: not named like an injected one, and of those named alike the first."""
+    seen = set(injected)
+    kept = []
+    for variable in items(container.get("env")):
+        name = mapping(variable).get("name")
+        if isinstance(name, str):
+            if name in seen:
+                continue
+            seen.add(name)
+        if isinstance(variable, dict):
+            kept.append(variable)
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class StatefulSetPod:
+    """What the StatefulSet controller gives to a pod: its place, and the labels and volumes that follow from it."""
+
+    stateful_set: str
+    service: str
+    ordinal: int
+    namespace: str
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    node_selector: dict[str, str]
+    claims: tuple[str, ...]
+    with_pod_index: bool
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+        return f"{self.stateful_set}-{self.ordinal}"
+
+
+def admit(made: StatefulSetPod, source: Template, role: Role, group: int, release: Release, revision: str) -> Pod:
+    """Complete a pod as the webhook does on its creation.
+
+    Whether the webhook takes the pod for a leader depends on its label alone: a worker template that carries
+    worker-index "0" makes leaders.
+    """
+    labels = {**made.labels, keys.POD_NAME: made.name, keys.CONTROLLER_REVISION: f"{made.stateful_set}-{revision}"}
+    if made.with_pod_index:
+        labels[keys.POD_INDEX] = str(made.ordinal)
+    subdomain, affinity = made.service, mapping(source.spec.get("affinity"))
+    if labels.get(keys.WORKER_INDEX) == "0":
+        if made.annotations.get(keys.SUBDOMAIN_POLICY) == "UniquePerReplica":
+            subdomain = made.name
+        labels.setdefault(keys.GROUP_INDEX, str(made.ordinal))
+        labels.setdefault(keys.GROUP_KEY, group_key(made.namespace, made.name))
+        topology = made.annotations.get(keys.EXCLUSIVE_TOPOLOGY)
+        if topology is not None:
+            affinity = exclusive_affinity(affinity, keys.GROUP_KEY, labels[keys.GROUP_KEY], topology)
+        excluded = made.annotations.get(keys.SUBGROUP_TYPE) == "LeaderExcluded" and release.has(Fact.SUBGROUP_TYPE)
+        subgroup = None if excluded else _subgroup(made, labels, made.name, "0", release)
+    else:
+        labels[keys.WORKER_INDEX] = str(made.ordinal)
+        leader = made.annotations.get(keys.LEADER_NAME, "")
+        subgroup = _subgroup(made, labels, leader, None, release)
+    if subgroup is not None:
+        labels |= {keys.SUBGROUP_INDEX: subgroup.index, keys.SUBGROUP_KEY: subgroup.key}
+        topology = made.annotations.get(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY)
+        if topology is not None:
+            affinity = exclusive_affinity(affinity, keys.SUBGROUP_KEY, subgroup.key, topology)
+    address = f"{labels[keys.NAME]}-{labels[keys.GROUP_INDEX]}.{subdomain}.{made.namespace}"
+    values = (address, made.annotations[keys.SIZE], labels[keys.WORKER_INDEX])
+    env = tuple(zip(injected_names(release), values, strict=False))
+    first = [{"name": name, "value": value} for name, value in env]
+    return Pod(
+        name=made.name,
+        namespace=made.namespace,
+        role=role,
+        group_index=group,
+        worker_index=0 if role == "leader" else made.ordinal,
+        template_path=source.path,
+        stateful_set=made.stateful_set,
+        labels=labels,
+        annotations=made.annotations,
+        subdomain=subdomain,
+        leader_address=address,
+        env=env,
+        containers=tuple({**each, "env": [*first, *kept]} for each, kept in source.containers),
+        init_containers=tuple({**each, "env": [*first, *kept]} for each, kept in source.init_containers),
+        affinity=affinity,
+        node_selector=made.node_selector,
+        volumes=_volumes(made, source),
+        subgroup=_present(labels),
+        template=source.raw,
+    )
+
+
+def subgroup_size_key(release: Release) -> str:
+    """The annotation that carries the sub-group size."""
+    return keys.SUBGROUP_SIZE if release.has(Fact.SUBGROUP_SIZE_KEY) else keys.SUBGROUP_SIZE_BEFORE_0_6
+
+
+def _subgroup(
+    made: StatefulSetPod, labels: dict[str, str], leader: str, index: str | None, release: Release
+) -> Subgroup | None:
+    """The sub-group that the webhook gives to a pod; None without a policy, or if its label is there already."""
+    given = made.annotations.get(subgroup_size_key(release), "")
+    if labels.get(keys.SUBGROUP_INDEX) or not (given.isascii() and given.isdigit()) or int(given) < 1:
+        return None
+    if index is None:
+        index = str(subgroup_index(int(made.annotations[keys.SIZE]), int(given), made.ordinal, release))
+    return Subgroup(index, subgroup_key(leader, index))
+
+
+def _present(labels: dict[str, str]) -> Subgroup | None:
+    index = labels.get(keys.SUBGROUP_INDEX)
+    return Subgroup(index, labels.get(keys.SUBGROUP_KEY, "")) if index else None
+
+
+def _volumes(made: StatefulSetPod, source: Template) -> tuple[Any, ...]:
+    """The pod's volumes: one per claim template, which replaces a volume of the same name, then the template's own."""
+    claimed = [{"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{made.name}"}} for each in made.claims]
+    own = items(source.spec.get("volumes"))
+    return (*claimed, *(volume for volume in own if mapping(volume).get("name") not in made.claims))
