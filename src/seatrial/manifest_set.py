@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from seatrial.manifests import reader
 from seatrial.manifests.document import Document, documents
-from seatrial.manifests.source import Location, UnreadableManifest, read
+from seatrial.manifests.source import Location, Source, UnreadableManifest, read
 from seatrial.manifests.workloads import PodTemplate, is_leader_worker_set, pod_templates
 from seatrial.target import Target
 
@@ -91,17 +91,24 @@ def load(location: Location, target: Target, namespace: str = DEFAULT_NAMESPACE)
 
     Raises UnreadableManifest, with one line for each problem, when a file cannot be read or nothing is in it.
     """
+    return _build(location.name, read(location), target, namespace)
+
+
+def load_texts(name: str, files: dict[str, str], target: Target) -> ManifestSet:
+    """A set from texts in memory, by file name. Raises UnreadableManifest as `load` does."""
+    return _build(name, [Source(file, text) for file, text in files.items()], target, DEFAULT_NAMESPACE)
+
+
+def _build(name: str, sources: list[Source], target: Target, namespace: str) -> ManifestSet:
     found: list[Document] = []
     problems: list[str] = []
-    for source in read(location):
+    for source in sources:
         try:
             found.extend(documents(source, reader.parse(source)))
         except UnreadableManifest as problem:
             problems.append(str(problem))
     if not problems and not found:
-        problems.append(f"{location.name}: its files hold no object; nothing to judge")
+        problems.append(f"{name}: its files hold no object; nothing to judge")
     if problems:
         raise UnreadableManifest("\n".join(problems))
-    return ManifestSet(location.name, found, target, namespace)
-
-
+    return ManifestSet(name, found, target, namespace)

@@ -1,0 +1,81 @@
+"""Every defect is found by the requirement it names, at its line, and by no other that it does not name."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from seatrial import catalogue, defects, shipped
+from seatrial.defects import Defect
+from seatrial.judge import Judgement, judge
+from seatrial.manifest_set import ManifestSet, load_texts
+from seatrial.target import Target
+from seatrial.verdict import Verdict
+
+_DEFECTS = defects.load()
+_FINE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
+
+
+@cache
+def _files(name: str) -> dict[str, str]:
+    folder = shipped.manifests() / name
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def _set(files: dict[str, str]) -> ManifestSet:
+    target = Target.parse(files["seatrial.toml"], Path("seatrial.toml")) if "seatrial.toml" in files else Target.empty()
+    return load_texts("set", {name: text for name, text in files.items() if name.endswith(".yaml")}, target)
+
+
+def _judgements(files: dict[str, str]) -> dict[str, Judgement]:
+    manifests = _set(files)
+    return {requirement.id: judge(requirement, manifests) for requirement in catalogue.requirements("static")}
+
+
+@cache
+def _healthy(name: str) -> dict[str, Judgement]:
+    return _judgements(_files(name))
+
+
+@pytest.mark.parametrize("defect", _DEFECTS, ids=lambda defect: defect.title)
+def test_defect_is_found_where_it_is(defect: Defect) -> None:
+    files = defects.apply(defect, _files(defect.set))
+    found = _judgements(files)
+    judgement = found[defect.requirement]
+    if defect.verdict == "cannot tell":
+        assert judgement.verdict is Verdict.CANNOT_TELL, judgement
+    else:
+        wanted = Verdict.FAILED if judgement.requirement.level.binding else Verdict.WARNED
+        assert judgement.verdict is wanted, judgement
+        places = {(Path(finding.file).name, finding.line) for finding in judgement.findings}
+        lines = [n for n, line in enumerate(files[defect.file].splitlines(), 1) if defect.line_of in line]
+        assert lines, f"{defect.line_of!r} stands nowhere in {defect.file}"
+        assert any((defect.file, line) in places for line in lines), f"found at {places}, not at {defect.file}:{lines}"
+    healthy = _healthy(defect.set)
+    others = {
+        id: f"{other.verdict}: {other.reason or [f.observed for f in other.findings]}"
+        for id, other in found.items()
+        if other.verdict not in _FINE and other.verdict is not healthy[id].verdict
+        if id != defect.requirement and id not in defect.also
+    }
+    assert not others, others
+
+
+def test_every_requirement_has_a_defect() -> None:
+    known = {requirement.id for requirement in catalogue.requirements("static")}
+    broken = {defect.requirement for defect in _DEFECTS}
+    assert broken - known == set(), "defects of unknown requirements"
+    assert known - broken == set(), "requirements that nothing breaks"
+
+
+def test_what_else_a_defect_breaks_is_true() -> None:
+    """`also` may not grow into a list of excuses: each id in it really changes its verdict."""
+    stale = {}
+    for defect in _DEFECTS:
+        if not defect.also:
+            continue
+        found = _judgements(defects.apply(defect, _files(defect.set)))
+        idle = [id for id in defect.also if found[id].verdict is _healthy(defect.set)[id].verdict]
+        if idle:
+            stale[defect.title] = idle
+    assert stale == {}
