@@ -9,7 +9,7 @@ from seatrial import catalogue, defects, shipped
 from seatrial.defects import Defect
 from seatrial.judge import Judgement, judge
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.target import Target
+from seatrial.target import Target, parse
 from seatrial.verdict import Verdict
 
 _DEFECTS = defects.load()
@@ -23,7 +23,7 @@ def _files(name: str) -> dict[str, str]:
 
 
 def _set(files: dict[str, str]) -> ManifestSet:
-    target = Target.parse(files["seatrial.toml"], Path("seatrial.toml")) if "seatrial.toml" in files else Target.empty()
+    target = parse(files["seatrial.toml"], Path("seatrial.toml")) if "seatrial.toml" in files else Target.empty()
     return load_texts("set", {name: text for name, text in files.items() if name.endswith(".yaml")}, target)
 
 

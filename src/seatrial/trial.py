@@ -3,6 +3,7 @@
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from seatrial import judge, manifest_set, shipped
 from seatrial.judge import Judgement
@@ -98,9 +99,9 @@ class Trial:
             )
         )
 
-    def targets(self) -> dict[str, dict[str, object]]:
+    def targets(self) -> dict[str, dict[str, Any]]:
         """The facts of each set's target, for the report."""
-        return {manifests.name: manifests.target.facts() for manifests in self.sets}
+        return {manifests.name: dict(manifests.target.facts) for manifests in self.sets}
 
     @property
     def described(self) -> str:

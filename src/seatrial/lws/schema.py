@@ -1,0 +1,57 @@
+"""A LeaderWorkerSet against the schema that its release installs, without unknown fields.
+
+The set's own fields are in `fields.toml`. Pod and claim templates have the fields of the Kubernetes libraries that the
+release was built with, whatever the cluster's version: the server drops newer ones.
+"""
+
+import tomllib
+from functools import cache
+from pathlib import Path as File
+from typing import Any
+
+from seatrial.lws import releases
+from seatrial.lws.releases import Release
+from seatrial.manifests import schema
+from seatrial.manifests.catalogue import Catalogue, Layer
+from seatrial.manifests.crd import crd_violations
+from seatrial.manifests.shapes import Path, Shape, Violation
+
+__all__ = ["API_VERSION", "KIND", "crd_violations", "in_pod_template", "violations"]
+
+API_VERSION, KIND = "leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet"
+
+PRODUCT = "LeaderWorkerSet"
+"""How `Violation.known_from` calls a release: `LeaderWorkerSet 0.9.0`."""
+
+_TEMPLATES: frozenset[Path] = frozenset(
+    ("spec", "leaderWorkerTemplate", template) for template in ("leaderTemplate", "workerTemplate")
+)
+
+
+def violations(raw: object, release: str | Release) -> tuple[Violation, ...]:
+    """What in the document differs from the schema of this release.
+
+    A field or value of another LWS release, or a pod field of another Kubernetes minor, says so in `known_from`.
+    Raises `releases.UnknownRelease` for a release that is not modelled.
+    """
+    found: list[Violation] = []
+    _shape(release if isinstance(release, Release) else releases.release(release)).check(raw, (), found)
+    return tuple(found)
+
+
+def in_pod_template(violation: Violation) -> bool:
+    """Whether it lies in the pod spec of one of the two templates, where Kubernetes and not LWS defines the fields."""
+    return violation.path[:3] in _TEMPLATES and violation.path[3:4] == ("spec",)
+
+
+@cache
+def _shape(release: Release) -> Shape:
+    own = Layer(PRODUCT, (release.major, release.minor, release.patch), _fields())
+    return Catalogue((own, schema.layer(release.kubernetes[1])), unique_keys=True).shape(KIND)
+
+
+@cache
+def _fields() -> dict[str, Any]:
+    text = File(__file__).with_name("fields.toml").read_text(encoding="utf-8")
+    structs: dict[str, Any] = tomllib.loads(text)["structs"]
+    return structs

@@ -1,0 +1,232 @@
+"""The abstract syntax of a shell script, as small immutable records.
+
+The parser makes them once per script text; the interpreter walks them once per pod.
+Every record that can be reported carries ``line``, 0-based from the first line of the script.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Part: TypeAlias = "Literal | Parameter | Substitution | Arithmetic | Reference | Opaque"
+Node: TypeAlias = (
+    "Simple | Declaration | Pipeline | AndOr | If | While | For | CFor | Case | Function | Subshell | Group | Test"
+    " | ArithmeticCommand | Redirected | Unreadable"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Text as written, escapes resolved; ``quoted`` text is neither split nor globbed."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """``$name``, ``${name}`` or ``${name OPERATOR operand}``; ``index`` is the text between brackets."""
+
+    name: str
+    quoted: bool = False
+    operator: str = ""
+    operand: "tuple[Part, ...]" = ()
+    replacement: "tuple[Part, ...] | None" = None
+    index: "tuple[Part, ...] | None" = None
+    length: bool = False
+    indirect: bool = False
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """``$(body)`` or the same in backquotes."""
+
+    body: "Block"
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """``$((expression))``; the expression is expanded like a quoted string before it is computed."""
+
+    expression: "tuple[Part, ...]"
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A value the kubelet put into the script's text before the shell saw it."""
+
+    name: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something whose value cannot be known here, such as a process substitution."""
+
+    text: str
+    quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    parts: "tuple[Part, ...]"
+    line: int = 0
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """``name=value``, ``name+=value``, ``name[index]=value`` or ``name=(items)``."""
+
+    name: str
+    value: Word | tuple[Word, ...]
+    append: bool = False
+    index: "tuple[Part, ...] | None" = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """``operator`` as written; a here-document or here-string carries its text in ``body``."""
+
+    operator: str
+    target: Word | None = None
+    body: Word | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Simple:
+    words: tuple[Word, ...]
+    assignments: tuple[Assignment, ...] = ()
+    redirects: tuple[Redirect, ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """``export``, ``declare``, ``local``, ``readonly``, ``typeset`` with their operands."""
+
+    keyword: str
+    items: tuple[Assignment | Word, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    commands: "tuple[Node, ...]"
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AndOr:
+    left: "Node"
+    operator: str
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Statements in order; the flag says whether a statement runs in the background."""
+
+    statements: "tuple[tuple[Node, bool], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    arms: "tuple[tuple[Block, Block], ...]"
+    otherwise: "Block | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    condition: "Block"
+    body: "Block"
+    until: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``words`` is None for ``for name; do``, which runs over the positional parameters."""
+
+    name: str
+    words: tuple[Word, ...] | None
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class CFor:
+    setup: "tuple[Part, ...]"
+    condition: "tuple[Part, ...]"
+    step: "tuple[Part, ...]"
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Arms are (patterns, body, terminator), the terminator one of ``;;``, ``;&`` and ``;;&``."""
+
+    subject: Word
+    arms: "tuple[tuple[tuple[Word, ...], Block, str], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    name: str
+    body: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Subshell:
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """The words between ``[[`` and ``]]``, operators included."""
+
+    words: tuple[Word, ...]
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArithmeticCommand:
+    expression: "tuple[Part, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """A compound command with redirections."""
+
+    body: "Node"
+    redirects: tuple[Redirect, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stretch of the script that the parser could not read although the shell may."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """``suspect`` is the first line at which the text may break the shell's grammar, or None."""
+
+    body: "Block"
+    suspect: int | None = None
+
+
+def plain(parts: Sequence[Part]) -> str | None:
+    """The text of parts that hold nothing to expand, else None."""
+    texts = [part.text for part in parts if isinstance(part, Literal)]
+    return "".join(texts) if len(texts) == len(parts) else None
