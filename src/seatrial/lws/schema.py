@@ -11,10 +11,10 @@ from typing import Any
 
 from seatrial.lws import releases
 from seatrial.lws.releases import Release
-from seatrial.manifests import schema
+from seatrial.manifests import crd, schema
 from seatrial.manifests.catalogue import Catalogue, Layer
-from seatrial.manifests.crd import crd_violations
-from seatrial.manifests.shapes import Path, Shape, Violation
+from seatrial.manifests.shapes import Shape
+from seatrial.manifests.violation import Path, Violation, describe
 
 __all__ = ["API_VERSION", "KIND", "crd_violations", "in_pod_template", "violations"]
 
@@ -42,6 +42,27 @@ def violations(raw: object, release: str | Release) -> tuple[Violation, ...]:
 def in_pod_template(violation: Violation) -> bool:
     """Whether it lies in the pod spec of one of the two templates, where Kubernetes and not LWS defines the fields."""
     return violation.path[:3] in _TEMPLATES and violation.path[3:4] == ("spec",)
+
+
+_COMPLETED = {
+    (("spec", "networkConfig"), "required"),
+    (("spec", "leaderWorkerTemplate", "restartPolicy"), "value", describe("")),
+    (("spec", "rolloutStrategy", "type"), "value", describe("")),
+}
+"""What the webhook puts right before the schema is checked."""
+
+
+def crd_violations(raw: object, definition: dict[str, Any]) -> tuple[Violation, ...]:
+    """What differs from the schema in a CustomResourceDefinition that the user gives instead of a release.
+
+    Nothing if the definition has no LeaderWorkerSet of the document's apiVersion (ask `manifests.crd.describes`).
+    Raises `manifests.crd.InvalidDefinition` if its schema cannot be used.
+    """
+    return tuple(
+        found
+        for found in crd.crd_violations(raw, definition)
+        if not {(found.path, found.kind), (found.path, found.kind, found.observed)} & _COMPLETED
+    )
 
 
 @cache

@@ -15,7 +15,8 @@ from typing import Any
 from seatrial.knowledge import kubernetes
 from seatrial.manifests import schema
 from seatrial.manifests.catalogue import Catalogue
-from seatrial.manifests.shapes import DEEPEST, SCALARS, Kind, Listing, Mapped, Path, Shape, Struct, Violation, describe
+from seatrial.manifests.shapes import DEEPEST, SCALARS, Listing, Mapped, Shape, Struct
+from seatrial.manifests.violation import Kind, Path, Violation, describe
 
 __all__ = ["crd_violations", "describes", "shape_of"]
 
@@ -88,7 +89,7 @@ def _schema(crd: object, api_version: str, kind: str) -> dict[str, Any] | None:
     return None
 
 
-def _get(node: object, key: str) -> Any:  # noqa: ANN401  a user's file can have anything anywhere
+def _get(node: object, key: str) -> Any:
     return node.get(key) if isinstance(node, dict) else None
 
 
@@ -117,18 +118,23 @@ def _object(node: Mapping[str, Any], whole: bool) -> Shape:
     properties = node.get("properties")
     values = node.get("additionalProperties")
     keeps_all = bool(node.get("x-kubernetes-preserve-unknown-fields"))
-    if not isinstance(properties, dict) and not whole:
-        if values or keeps_all:
+    if not isinstance(properties, dict):
+        if not whole and (values or keeps_all):
             return Mapped(shape_of(values))
-        return Struct("an object without fields")
-    required = node.get("required")
-    struct = Struct("the custom resource's schema", open=keeps_all)
-    for name, inner in (properties if isinstance(properties, dict) else {}).items():
-        struct.fields[name] = shape_of(inner)
+        properties = {}
+    fields = {name: shape_of(inner) for name, inner in properties.items()}
     if whole:
-        struct.fields.update(apiVersion=SCALARS["string"], kind=SCALARS["string"], metadata=_metadata())
-    names = tuple(name for name in required if name in struct.fields) if isinstance(required, list) else ()
-    return Struct(struct.name, struct.fields, names, open=keeps_all)
+        fields |= {"apiVersion": SCALARS["string"], "kind": SCALARS["string"], "metadata": _metadata()}
+    return Struct("the definition's schema", fields, tuple(_required(node, properties)), open=keeps_all)
+
+
+def _required(node: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[str]:
+    """Fields that must have a value: those with a default get one, and nullable ones may be null."""
+    names = node.get("required")
+    for name in names if isinstance(names, list) else ():
+        inner = properties.get(name) if isinstance(name, str) else None
+        if isinstance(inner, dict) and "default" not in inner and not inner.get("nullable"):
+            yield name
 
 
 def _keys(node: Mapping[str, Any]) -> tuple[str, ...]:
@@ -158,8 +164,10 @@ def _as_json(node: object, depth: int = 0) -> object:
     return node if node is None or isinstance(node, bool | int | float | str) else str(node)
 
 
-def _value_violation(error: Any, path: Path) -> Violation:  # noqa: ANN401  the validator's class has no stubs for kind
+def _value_violation(error: Any, path: Path) -> Violation:
     kind: Kind = "value"
     observed = describe(error.instance)
     where = f"`{path[-1]}`" if path else "the document"
-    return Violation(path, kind, f"{where}: {error.message}"[:300], observed, f"what the schema's {error.kind.name} allows")
+    return Violation(
+        path, kind, f"{where}: {error.message}"[:300], observed, f"what the schema's {error.kind.name} allows"
+    )

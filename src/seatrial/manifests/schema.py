@@ -4,7 +4,8 @@ from functools import cache
 
 from seatrial.knowledge import kubernetes
 from seatrial.manifests.catalogue import Catalogue, Entry, Layer
-from seatrial.manifests.shapes import Path, Shape, Violation
+from seatrial.manifests.shapes import Shape
+from seatrial.manifests.violation import Path, Violation
 
 __all__ = ["Path", "Violation", "available_versions", "known", "layer", "removed_in", "violations"]
 
@@ -75,6 +76,6 @@ def _spans(api_version: str, kind: str) -> tuple[Entry, ...]:
 
 
 def _identity(raw: object) -> tuple[str, str]:
-    """apiVersion and kind; empty strings, which name no kind, when there are none."""
+    """The document's apiVersion and kind; empty strings, which name no kind, when there are none."""
     pair = (raw.get("apiVersion"), raw.get("kind")) if isinstance(raw, dict) else (None, None)
     return (pair[0], pair[1]) if isinstance(pair[0], str) and isinstance(pair[1], str) else ("", "")

@@ -10,30 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-Path = tuple[str | int, ...]
-Kind = Literal["unknown field", "type", "required", "value"]
+from seatrial.manifests.violation import Kind, Path, Violation, describe, did_you_mean
 
 DEEPEST = 200
 """Only a schema inside a CustomResourceDefinition nests without limit; an anchor that contains itself ends here."""
 
 KEY_DEFAULTS = {"protocol": "TCP"}
 """What the server fills in before it compares the keys of list items."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One place where a document differs from its schema.
-
-    `path` is the key to blame; for a missing field it is the map that lacks it. `known_from` names the first version
-    that knows the field or value, as `Kubernetes 1.33` or `LeaderWorkerSet 0.9.0`, when the judged one does not.
-    """
-
-    path: Path
-    kind: Kind
-    message: str
-    observed: str
-    expected: str
-    known_from: str | None = None
 
 
 class Shape(Protocol):
@@ -45,19 +28,6 @@ class Shape(Protocol):
 
     def check(self, value: object, path: Path, found: list[Violation]) -> None:
         """Adds to `found` whatever in `value` does not fit."""
-
-
-def describe(value: object) -> str:
-    """A value in a message, short and in YAML's words: `the number 1`, `a list`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return f"the boolean {str(value).lower()}"
-    if isinstance(value, int | float):
-        return f"the number {value:.15g}" if isinstance(value, float) or abs(value) < 10**15 else "a very large number"
-    if isinstance(value, str):
-        return f'the string "{value if len(value) <= 40 else value[:39] + "…"}"'
-    return "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else "another value"
 
 
 def mismatch(kind: Kind, shape: Shape, value: object, path: Path) -> Violation:
@@ -209,22 +179,12 @@ class Struct:
                 message = f"required field `{name}` is {observed.replace('absent', 'missing')}"
                 found.append(Violation(path, "required", message, observed, wanted))
 
-    def _unknown(self, key: object, path: Path) -> Violation:
+    def _unknown(self, key: str | int, path: Path) -> Violation:
         hint, known_from = self.elsewhere.get(str(key), ("", None))
         hint = f", {hint}" if hint else did_you_mean(key, self.fields)
         name = self.name.rpartition(".")[2]
         message = f"unknown field `{key}`{hint}"
-        where = key if isinstance(key, int) else str(key)
-        return Violation((*path, where), "unknown field", message, f"`{key}`", f"a field of {name}", known_from)
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """`, did you mean ...` with the closest known word; empty when none is close."""
-    from difflib import get_close_matches  # here, since a correct document never needs it
-
-    same_letters = [name for name in known if name.lower() == str(word).lower()]
-    close = same_letters or get_close_matches(str(word)[:100], known, n=1, cutoff=0.7)
-    return f", did you mean `{close[0]}`" if close else ""
+        return Violation((*path, key), "unknown field", message, f"`{key}`", f"a field of {name}", known_from)
 
 
 def _string(value: object) -> Literal["type"] | None:
@@ -265,8 +225,8 @@ SCALARS: Mapping[str, Shape] = {
     "string": Scalar("a string", _string),
     "bytes": Scalar("base64 text", _bytes),
     "bool": Scalar("a boolean", lambda value: None if isinstance(value, bool) else "type"),
-    "int32": Scalar("an integer of 32 bits", _INT32),
-    "int64": Scalar("an integer of 64 bits", _whole(64)),
+    "int32": Scalar("a 32-bit integer", _INT32),
+    "int64": Scalar("a 64-bit integer", _whole(64)),
     "number": Scalar("a number", _number),
     "double": Scalar("a number", _number),
     "int-or-string": Scalar("an integer or a string", lambda v: None if isinstance(v, str) else _INT32(v)),

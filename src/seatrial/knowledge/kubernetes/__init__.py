@@ -13,7 +13,7 @@ from typing import Any
 DEFAULT_MINOR = 34
 """The minor to assume for an unknown target: the newest seen on TKE nodes (v1.34.1-tke.8)."""
 
-_VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[-+.].*)?", re.ASCII)
+_VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:[-+].*)?", re.ASCII)
 
 
 def parse_version(text: str) -> tuple[int, int, int]:
