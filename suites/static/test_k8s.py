@@ -1,0 +1,190 @@
+"""K8S: the API server's own rules."""
+
+from collections.abc import Iterator
+
+from seatrial import couplings
+from seatrial.finding import CannotTell, Finding, NotApplicable
+from seatrial.knowledge import enumerations, kubernetes
+from seatrial.kubernetes_target import minor_of, strict_violations
+from seatrial.leader_worker_set import LeaderWorkerSet
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests import schema
+from seatrial.manifests.document import Document, Node
+from seatrial.manifests.workloads import is_leader_worker_set
+from seatrial.requirement import Outcomes, requirement
+
+POD_INDEX = "apps.kubernetes.io/pod-index"
+
+
+@requirement(
+    "K8S-01",
+    why="The API server refuses the object, although every published schema accepts it.",
+    fix="Use one of the values that the finding lists.",
+    source="k8s#97503",
+)
+def test_enumerations_have_known_values(deployment: ManifestSet) -> Outcomes:
+    """Core enumerations MUST have values the API server accepts."""
+    for document in deployment.documents:
+        for node, refused in _refused(deployment, document):
+            yield Finding(node, refused.value, f"one of {', '.join(refused.allowed)}")
+
+
+def _refused(deployment: ManifestSet, document: Document) -> Iterator[tuple[Node, enumerations.Refused]]:
+    if not is_leader_worker_set(document):  # LWS-11 and LWS-13 know which release has which value
+        for refused in enumerations.refused(document.kind, document.value):
+            yield document.at(*refused.path), refused
+    for template in deployment.pod_templates:
+        if template.document is document:
+            for refused in enumerations.refused("PodSpec", template.spec.raw):
+                yield template.spec.at(*refused.path), refused
+
+
+@requirement(
+    "K8S-02",
+    why="The last one wins, and server-side apply conflicts.",
+    fix="Remove one of the two entries.",
+)
+def test_env_names_are_unique(deployment: ManifestSet) -> Outcomes:
+    """A container MUST NOT declare an env name twice."""
+    for template in deployment.pod_templates:
+        for container in template.all_containers:
+            seen: set[str] = set()
+            for entry in container["env"]:
+                name = entry["name"].text
+                if name in seen:
+                    yield Finding(entry["name"], f"{name} a second time", "each name once")
+                seen.add(name or "")
+
+
+@requirement(
+    "K8S-03",
+    why="Below 1.27 workers count from 0 and StatefulSets multiply without end; below 1.28 label pod-index is empty.",
+    fix="Upgrade the cluster to 1.28 or later, or do not read pod-index.",
+    source=("lws#391", "lws#435"),
+)
+def test_kubernetes_has_what_the_set_uses(lws: LeaderWorkerSet) -> Outcomes:
+    """The target's Kubernetes version MUST support what the set uses: StatefulSet start ordinals for LWS, and label pod-index where a manifest reads it."""
+    target = lws.manifests.target
+    version = kubernetes.parse_version(str(target.need("kubernetes.version")))[:2]
+    gates = target.get("kubernetes.gates") or ()
+    place = target.place("kubernetes.version")
+    shown = ".".join(map(str, version))
+    if version < (1, 26) or (version == (1, 26) and "StatefulSetStartOrdinal" not in gates):
+        yield Finding(place, f"Kubernetes {shown} has no StatefulSet start ordinals", "1.27 or later")
+    if version < (1, 28):
+        for node in _pod_index_uses(lws):
+            yield Finding(node, f"label {POD_INDEX} is read, but Kubernetes {shown} does not set it", "1.28 or later")
+
+
+def _pod_index_uses(lws: LeaderWorkerSet) -> Iterator[Node]:
+    for template in lws.templates:
+        for container in template.all_containers:
+            for entry in container["env"]:
+                field = entry.at("valueFrom", "fieldRef", "fieldPath")
+                if POD_INDEX in (field.text or ""):
+                    yield field
+    for service in lws.manifests.of_kind("Service"):
+        selector = service.at("spec", "selector")
+        if POD_INDEX in selector.mapping:
+            yield selector[POD_INDEX]
+
+
+@requirement(
+    "K8S-04",
+    why="LWS makes StatefulSets of the templates, and a StatefulSet accepts nothing else: no pod ever comes.",
+    fix="Remove restartPolicy from the pod template; the group's policy is spec.leaderWorkerTemplate.restartPolicy.",
+    source="lws.md §3.5",
+)
+def test_lws_templates_restart_always(lws: LeaderWorkerSet) -> Outcomes:
+    """Pod templates under LWS MUST have restartPolicy Always or none."""
+    for template in lws.templates:
+        policy = template.spec["restartPolicy"]
+        if policy.text not in (None, "", "Always"):
+            yield Finding(policy, f"restartPolicy {policy.text} in the {template.role} template", "Always or none")
+
+
+@requirement(
+    "K8S-05",
+    why="Refused with strict field validation, silently shortened without.",
+    fix="Correct the field that the finding names.",
+)
+def test_objects_match_their_schema(deployment: ManifestSet) -> Outcomes:
+    """Every object MUST match the schema of its kind at the target version, without unknown fields."""
+    minor = minor_of(deployment.target)
+    for document in deployment.documents:
+        for path, _ in document.duplicates:
+            yield Finding(document.at(*path), f"key {path[-1]} a second time", "each key once; the last one wins")
+        if is_leader_worker_set(document):
+            continue
+        if not isinstance(document.value, dict):
+            yield Finding(document.root, "a document that is no object", "an object with apiVersion, kind and metadata")
+        elif not document.kind or not document.api_version:
+            lacking = "kind" if not document.kind else "apiVersion"
+            yield Finding(document[lacking], f"no usable {lacking}", "an object with apiVersion and kind")
+        else:
+            yield from _of_kind(document, minor)
+
+
+def _of_kind(document: Document, minor: int | None) -> Outcomes:
+    api, kind = document.api_version, document.kind
+    if not schema.known(api, kind, minor or kubernetes.DEFAULT_MINOR):
+        served = schema.available_versions(kind, minor)
+        if schema.removed_in(api, kind) or (served and _is_builtin(api)):
+            expected = f"apiVersion {' or '.join(served)}" if served else "a kind that this version serves"
+            yield Finding(document["apiVersion"], f"{api} {kind} is not served by the target's Kubernetes", expected)
+        elif _is_builtin(api):
+            yield Finding(document["kind"], f"{api} has no kind {kind}", "a kind of this API group")
+        else:
+            yield CannotTell(f"there is no schema for {api} {kind}", "the API server tells: pytest -m cluster")
+        return
+    try:
+        violations = strict_violations(document, minor)
+    except CannotTell as unknown:
+        yield unknown
+        return
+    for violation in violations:
+        yield Finding(document.at(*violation.path), violation.message, violation.expected)
+
+
+def _is_builtin(api_version: str) -> bool:
+    group = api_version.rpartition("/")[0]
+    return group in ("", "apps", "batch", "autoscaling", "policy") or (
+        group.endswith(".k8s.io") and group.removesuffix(".k8s.io") in ("networking", "storage", "rbac.authorization")
+    )
+
+
+@requirement(
+    "K8S-06",
+    why="The later object overwrites the earlier one, whatever order was meant.",
+    fix="Remove one of the two objects or give it a name of its own.",
+)
+def test_identities_occur_once(deployment: ManifestSet) -> Outcomes:
+    """Each object identity MUST occur once in a set."""
+    seen: dict[tuple[str, str, str, str], Document] = {}
+    for document in deployment.documents:
+        if not document.name or not document.kind:
+            continue
+        identity = (document.group, document.kind, deployment.namespace(document), document.name)
+        first = seen.setdefault(identity, document)
+        if first is not document:
+            where = first["metadata"]["name"].where()
+            yield Finding(
+                document["metadata"]["name"],
+                f"{document.title} is declared a second time; the first stands in {where.file}:{where.line}",
+                "each object once",
+            )
+
+
+@requirement(
+    "K8S-07",
+    why="The server refuses the object after every schema check has passed.",
+    fix="Correct the value that the finding names.",
+)
+def test_couplings_hold(deployment: ManifestSet) -> Outcomes:
+    """Couplings that published schemas omit MUST hold."""
+    if not any(isinstance(document.value, dict) for document in deployment.documents):
+        raise NotApplicable("the set has no object")
+    for document in deployment.documents:
+        if isinstance(document.value, dict):
+            for node, observed, expected in couplings.of(document):
+                yield Finding(node, observed, expected)
