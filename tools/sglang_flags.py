@@ -106,8 +106,7 @@ class Extractor:
         assert module is not None
         self.module = module
         self.fields = self._fields()
-        owner = next(n for n in module.tree.body if isinstance(n, ast.ClassDef) and n.name == "ServerArgs")
-        self.methods = {n.name: n for n in owner.body if isinstance(n, ast.FunctionDef)}
+        self.methods = {n.name: n for n in self._own_class().body if isinstance(n, ast.FunctionDef)}
         self.resolved_later = {
             target.attr
             for method in self.methods.values()
@@ -137,15 +136,20 @@ class Extractor:
                     found.append(self._added(call, local))
         return found
 
+    def _own_class(self) -> ast.ClassDef:
+        return next(n for n in self.module.tree.body if isinstance(n, ast.ClassDef) and n.name == "ServerArgs")
+
     def _fields(self) -> dict[str, tuple[ast.AnnAssign, Module]]:
-        """Return the fields of ServerArgs by name, in declaration order."""
-        homes = [self.module, *self.release.modules_below("sglang.srt.arg_groups.fields")]
+        """Return the fields of ServerArgs by name, in the order in which they are registered."""
+        owners: list[tuple[ast.AST, Module]] = [(self._own_class(), self.module)]
+        match self.module.bindings.get("_INPUT_NAMESPACES"):
+            case ast.List(elts=names):
+                owners += [self.release.definition(ast.unparse(name), self.module) for name in names]
         fields: dict[str, tuple[ast.AnnAssign, Module]] = {}
-        for home in homes:
-            for owner in (node for node in home.tree.body if isinstance(node, ast.ClassDef)):
-                if owner.name == "ServerArgs" or home is not self.module:
-                    for field in (node for node in owner.body if isinstance(node, ast.AnnAssign)):
-                        fields[ast.unparse(field.target)] = field, home
+        for owner, home in owners:
+            assert isinstance(owner, ast.ClassDef)
+            for field in (node for node in owner.body if isinstance(node, ast.AnnAssign)):
+                fields[ast.unparse(field.target)] = field, home
         order = self.release.module("sglang.srt.arg_groups.field_order")
         if order is None:
             return fields
@@ -210,8 +214,6 @@ class Extractor:
         for key, keyword in (("choices", "choices"), ("const", "const"), ("const", "const_value")):
             if keyword in given:
                 record[key] = self._value(given[keyword], home, local)
-        if "choices" in record and ast.unparse(given["choices"]).startswith("sampling_backend"):
-            record["choices"] = sorted(record["choices"])  # declared as a set, which has no order
         self._default(record, given, home, local)
         if self._value(given.get("required"), home, local):
             record["required"] = True

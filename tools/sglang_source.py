@@ -7,6 +7,7 @@ Anything else raises :class:`Unresolved`, so that nothing is guessed.
 """
 
 import ast
+import operator
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 SUPPRESS = "==SUPPRESS=="
-_COPIES = {"list": list, "tuple": list, "set": dict.fromkeys, "frozenset": dict.fromkeys, "sorted": sorted}
+# Sets have no order of their own: they are read as sorted lists.
+_COPIES = {"list": list, "tuple": list, "set": sorted, "frozenset": sorted, "sorted": sorted}
+_OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow}
 _METHODS = ("keys", "lower", "upper")
 
 
@@ -80,13 +83,6 @@ class Release:
             self._modules[name] = Module(name, path, ast.parse(self.text(path))) if path else None
         return self._modules[name]
 
-    def modules_below(self, package: str) -> list[Module]:
-        """Return the modules of a package, sorted by name."""
-        prefix = package.replace(".", "/") + "/"
-        stems = sorted(n[:-3] for n in self._names if n.startswith(prefix) and n.endswith(".py"))
-        found = (self.module(stem.replace("/", ".").removesuffix(".__init__")) for stem in stems)
-        return [module for module in found if module is not None]
-
     # -- expressions ---------------------------------------------------------------------------
 
     def evaluate(self, node: ast.AST, module: Module, local: Mapping[str, Any] | None = None) -> Any:
@@ -99,16 +95,21 @@ class Release:
         match node:
             case ast.Constant(value=value):
                 return value
-            case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+            case ast.List(elts=items) | ast.Tuple(elts=items):
                 return [value for item in items for value in self._spread(item, module, local)]
+            case ast.Set(elts=items):
+                return sorted(value for item in items for value in self._spread(item, module, local))
+            case ast.Subscript(value=base, slice=ast.Constant(value=int(index))):
+                return self.evaluate(base, module, local)[index]
             case ast.Dict(keys=keys) if None not in keys:
                 return {self.evaluate(key, module, local): None for key in keys if key is not None}
             case ast.Name(id=name):
                 return self._name(name, module, local)
             case ast.Attribute(value=base, attr=attr):
                 return self._attribute(base, attr, module, local)
-            case ast.BinOp(op=ast.Add(), left=left, right=right):
-                return self.evaluate(left, module, local) + self.evaluate(right, module, local)
+            case ast.BinOp(op=kind, left=left, right=right) if type(kind) in _OPERATORS:
+                combine = _OPERATORS[type(kind)]
+                return combine(self.evaluate(left, module, local), self.evaluate(right, module, local))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 return -self.evaluate(operand, module, local)
             case ast.Call():
@@ -148,6 +149,8 @@ class Release:
     def _attribute(self, base: ast.expr, attr: str, module: Module, local: Mapping[str, Any]) -> Any:
         if isinstance(base, ast.Name) and base.id == "argparse" and attr == "SUPPRESS":
             return SUPPRESS
+        if isinstance(base, ast.Name) and base.id == "sys" and attr == "maxsize":
+            return 2**63 - 1
         if isinstance(base, ast.Name) and base.id not in local:
             owner, home = self.definition(base.id, module)
             if isinstance(owner, ast.ClassDef):
@@ -174,6 +177,10 @@ class Release:
 
     def _call(self, node: ast.Call, module: Module, local: Mapping[str, Any]) -> Any:
         match node:
+            case ast.Call(args=[], keywords=[ast.keyword(arg="default_factory", value=ast.Name(id="list"))]):
+                return []
+            case ast.Call(args=[], keywords=[ast.keyword(arg="default_factory", value=ast.Lambda(body=body))]):
+                return self.evaluate(body, module, local)
             case ast.Call(func=ast.Name(id=name), args=[argument]) if name in _COPIES:
                 return list(_COPIES[name](self._items(argument, module, local)))
             case ast.Call(func=ast.Attribute(value=base, attr=method), args=[]) if method in _METHODS:

@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 import types
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from typing import Any
 REAL = ("sglang.srt.server_args", "sglang.srt.arg_groups", "sglang.srt.utils", "sglang.srt.environ", "sglang.utils")
 REAL += ("sglang.srt.parser", "sglang.srt.reasoning_parser", "sglang.srt.function_call", "sglang.srt.debug_utils")
 REAL += ("sglang.srt.function_call_parser", "sglang.srt.model_executor.cuda_graph_config", "sglang.srt.kv_canary")
-REAL += ("sglang.srt.lora", "sglang.kernels", "sglang.srt.conversation")
+REAL += ("sglang.srt.lora", "sglang.kernels.ops.kv_canary.consts", "sglang.jit_kernel.kv_canary.consts", "sglang.srt.conversation")
+KINDS = {"parse_cuda_graph_config_arg": "loads", "parse_cuda_graph_backend_arg": "str"}
 INSTALLED = ("msgspec", "orjson", "typing_extensions")
 
 
@@ -87,13 +89,15 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def __init__(self, archive: Path) -> None:
         self._archive = archive
+        self._names = frozenset(zipfile.ZipFile(archive).namelist())
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Decide who loads a module."""
-        top = name.split(".")[0]
-        if top in sys.stdlib_module_names or top in INSTALLED or name.startswith(REAL):
+        top, stem = name.split(".")[0], name.replace(".", "/")
+        there = not self._names.isdisjoint((f"{stem}.py", f"{stem}/__init__.py"))
+        if top in sys.stdlib_module_names or top in INSTALLED or (there and name.startswith(REAL)):
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
@@ -126,7 +130,7 @@ def described(action: argparse.Action) -> dict[str, Any]:
         "names": list(action.option_strings),
         "dest": action.dest,
         "arity": {None: "1", 0: "0"}.get(action.nargs, str(action.nargs)),  # type: ignore[call-overload]
-        "kind": getattr(action.type, "__name__", "str"),
+        "kind": KINDS.get(getattr(action.type, "__name__", "str"), getattr(action.type, "__name__", "str")),
         "choices": ordered,
         "default": action.default,
         "required": action.required,
