@@ -157,6 +157,16 @@ def test_what_the_webhook_completes_is_no_violation(path: tuple[str, ...], value
     assert violations(changed(*path, to=value), "0.5.1") == ()
 
 
+def test_a_fraction_passes_only_if_the_webhook_rewrites_the_set() -> None:
+    complete = changed("spec", "networkConfig", to={"subdomainPolicy": "Shared"})
+    assert violations(complete, "0.8.0") == ()
+    found = only(violations(complete, "0.9.0"))
+    assert found.path == (*CONTAINER, "resources", "limits", "cpu")
+    assert found.message == "`cpu` must be a quantity: a string or an integer, not the number 0.5"
+    complete["spec"]["leaderWorkerTemplate"]["restartPolicy"] = "Default"
+    assert violations(complete, "0.9.0") == ()
+
+
 def test_the_message_of_a_closed_set_lists_it() -> None:
     found = only(violations(changed("spec", "leaderWorkerTemplate", "restartPolicy", to="Always"), "0.8.0"))
     assert found.message == ('`restartPolicy` must be one of Default, RecreateGroupOnPodRestart, None, not "Always"')

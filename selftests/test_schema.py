@@ -2,7 +2,11 @@
 
 import contextlib
 import copy
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -265,6 +269,13 @@ def test_every_type_of_every_minor_can_be_built() -> None:
         assert len(present) > 100
         for api, kind in present:
             violations({"apiVersion": api, "kind": kind}, minor)
+
+
+@pytest.mark.skipif(find_spec("kubernetes_validate") is None, reason="needs the package kubernetes-validate")
+def test_the_table_is_what_its_tool_makes() -> None:
+    tool = Path(__file__).parents[1] / "tools/kubernetes_schemas.py"
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_minors_outside_the_table_are_judged_by_the_nearest() -> None:

@@ -23,6 +23,10 @@ API_VERSION, KIND = "leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet"
 PRODUCT = "LeaderWorkerSet"
 """How `Violation.known_from` calls a release: `LeaderWorkerSet 0.9.0`."""
 
+WEBHOOK_KEEPS = Release(0, 9, 0)
+"""From here on (controller-runtime 0.24) the webhook leaves a complete object as it is. Before, and still when it
+completes one, it writes the whole object anew, and a quantity like 0.5 becomes the string that the schema wants."""
+
 _TEMPLATES: frozenset[Path] = frozenset(
     ("spec", "leaderWorkerTemplate", template) for template in ("leaderTemplate", "workerTemplate")
 )
@@ -34,8 +38,9 @@ def violations(raw: object, release: str | Release) -> tuple[Violation, ...]:
     A field or value of another LWS release, or a pod field of another Kubernetes minor, says so in `known_from`.
     Raises `releases.UnknownRelease` for a release that is not modelled.
     """
+    at = release if isinstance(release, Release) else releases.release(release)
     found: list[Violation] = []
-    _shape(release if isinstance(release, Release) else releases.release(release)).check(raw, (), found)
+    _shape(at, at < WEBHOOK_KEEPS or _is_completed(raw)).check(raw, (), found)
     return tuple(found)
 
 
@@ -65,10 +70,27 @@ def crd_violations(raw: object, definition: dict[str, Any]) -> tuple[Violation, 
     )
 
 
+def _is_completed(raw: object) -> bool:
+    """Whether the mutating webhook will find something to fill in or replace."""
+
+    def at(*path: str) -> object:
+        node = raw
+        for step in path:
+            node = node.get(step) if isinstance(node, dict) else None
+        return node
+
+    return (
+        at("spec", "networkConfig", "subdomainPolicy") is None
+        or at("spec", "rolloutStrategy", "rollingUpdateConfiguration") is None
+        or at("spec", "rolloutStrategy", "type") == ""
+        or at("spec", "leaderWorkerTemplate", "restartPolicy") in ("", "Default")
+    )
+
+
 @cache
-def _shape(release: Release) -> Shape:
+def _shape(release: Release, fractions: bool) -> Shape:
     own = Layer(PRODUCT, (release.major, release.minor, release.patch), _fields())
-    return Catalogue((own, schema.layer(release.kubernetes[1])), unique_keys=True).shape(KIND)
+    return Catalogue((own, schema.layer(release.kubernetes[1])), unique_keys=True, fractions=fractions).shape(KIND)
 
 
 @cache

@@ -67,11 +67,13 @@ class Catalogue:
     """Shapes by notation, built when first asked for.
 
     An earlier layer hides structs of a later one. `unique_keys` is True for custom resources: only for them does the
-    server refuse items of a keyed list that have the same key.
+    server refuse items of a keyed list that have the same key. Without `fractions` a quantity is not a number like
+    0.5: a custom resource's schema knows integers and strings only.
     """
 
     layers: tuple[Layer, ...]
     unique_keys: bool = False
+    fractions: bool = True
     _shapes: dict[str, Shape] = field(default_factory=dict)
 
     def shape(self, notation: str) -> Shape:
@@ -86,6 +88,8 @@ class Catalogue:
             shape: Shape = Listing(self.shape(item), names)
         elif notation.startswith("{}"):
             shape = Mapped(self.shape(notation[2:]))
+        elif notation == "quantity" and not self.fractions:
+            shape = SCALARS["whole-quantity"]
         elif notation in SCALARS:
             shape = SCALARS[notation]
         else:

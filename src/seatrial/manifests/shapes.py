@@ -218,7 +218,7 @@ def _bytes(value: object) -> Literal["type", "value"] | None:
     return None
 
 
-_INT32 = _whole(32)
+_INT32, _INT64 = _whole(32), _whole(64)
 
 SCALARS: Mapping[str, Shape] = {
     "any": Anything(),
@@ -226,9 +226,10 @@ SCALARS: Mapping[str, Shape] = {
     "bytes": Scalar("base64 text", _bytes),
     "bool": Scalar("a boolean", lambda value: None if isinstance(value, bool) else "type"),
     "int32": Scalar("a 32-bit integer", _INT32),
-    "int64": Scalar("a 64-bit integer", _whole(64)),
+    "int64": Scalar("a 64-bit integer", _INT64),
     "number": Scalar("a number", _number),
     "double": Scalar("a number", _number),
     "int-or-string": Scalar("an integer or a string", lambda v: None if isinstance(v, str) else _INT32(v)),
     "quantity": Scalar("a quantity", lambda v: None if isinstance(v, str) else _number(v)),
+    "whole-quantity": Scalar("a quantity: a string or an integer", lambda v: None if isinstance(v, str) else _INT64(v)),
 }
