@@ -137,8 +137,9 @@ def _name(lws: dict[str, Any]) -> Iterator[Refusal]:
     if name is None or name == "":
         yield Refusal(("metadata", "name"), "a name is required", "name")
     elif isinstance(name, str) and not _NAME.fullmatch(name):
-        rule = "a DNS-1035 label: at most 63 lower-case letters, digits and '-', beginning with a letter, not ending with '-'"
-        yield Refusal(("metadata", "name"), f"{name!r} must be {rule}, because a Service gets this name", "name")
+        label = "at most 63 lower-case letters, digits and '-', beginning with a letter, not ending with '-'"
+        message = f"{name!r} must be a DNS-1035 label, because a Service gets this name: {label}"
+        yield Refusal(("metadata", "name"), message, "name")
 
 
 def _numbers(lws: dict[str, Any], release: Release) -> Iterator[Refusal]:
@@ -187,7 +188,7 @@ def _both_zero(lws: dict[str, Any], fields: dict[str, Any], release: Release) ->
     surge = resolve(fields.get("maxSurge"), replicas, round_up=True)
     if unavailable == 0 and surge == 0:
         given = f"maxUnavailable {fields['maxUnavailable']} and maxSurge {fields['maxSurge']}"
-        message = f"{given} both come to 0 of {replicas} groups (the first rounds down), so that no group could ever be updated"
+        message = f"{given} both come to 0 of {replicas} groups (the first rounds down): no group could be updated"
         yield Refusal((*_ROLLING, "maxUnavailable"), message, "budgets")
 
 
@@ -196,13 +197,13 @@ def _subgroups(lws: dict[str, Any]) -> Iterator[Refusal]:
     if policy is None:
         if keys.SUBGROUP_EXCLUSIVE_TOPOLOGY in mapping(at(lws, "metadata", "annotations")):
             where = ("metadata", "annotations", keys.SUBGROUP_EXCLUSIVE_TOPOLOGY)
-            yield Refusal(where, "the annotation subgroup-exclusive-topology needs a subGroupPolicy", "subgroup-topology")
+            yield Refusal(where, "this annotation needs a subGroupPolicy", "subgroup-topology")
         return
     size, path = integer(at(lws, *_TEMPLATE, "size")), (*_SUBGROUP, "subGroupSize")
     if not isinstance(policy, dict) or size is None:
         return
     if policy.get("subGroupSize") is None:
-        yield Refusal(_SUBGROUP, "subGroupSize is required; without it the webhook panics (nil pointer)", "subgroup-size")
+        yield Refusal(_SUBGROUP, "subGroupSize is missing; the webhook panics (nil pointer)", "subgroup-size")
     part = integer(policy.get("subGroupSize"))
     if part is not None and (problem := _subgroup_problem(size, part, policy.get("subGroupPolicyType"))):
         yield Refusal(path, problem, "subgroup-size")

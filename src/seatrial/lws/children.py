@@ -4,13 +4,13 @@ Source: `constructLeaderStatefulSetApplyConfiguration`, `constructWorkerStateful
 `CreateHeadlessServiceIfNotExists` in kubernetes-sigs/lws.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import keys
 from .admission import default
 from .placement import requests_tpus
-from .pods import Pod, Template, owner, subgroup_size_key, template
+from .pods import Pod, PodSource, Role, Template, owner, subgroup_size_key, template
 from .reading import at, integer, items, mapping, text, texts
 from .releases import Fact, Release
 from .rollout import budget
@@ -30,8 +30,10 @@ class Plan:
     per_group_service: bool
     labels: dict[str, str]
     annotations: dict[str, str]
+    pod_annotations: dict[str, str]
     leader: Template
     worker: Template
+    leader_requests_tpus: bool
     claims: tuple[dict[str, Any], ...]
 
     @property
@@ -41,7 +43,7 @@ class Plan:
 
 
 def plan(lws: object, release: Release, namespace: str, revision: str) -> Plan:
-    """Read a raw set. What is missing or of a wrong type is taken as absent; sizes out of bounds as the nearest valid one."""
+    """Read a raw set: a node of a wrong type as absent, a number out of bounds as the nearest valid one."""
     admitted = default(mapping(lws), release)
     spec, metadata = mapping(admitted.get("spec")), mapping(admitted.get("metadata"))
     parts = mapping(spec.get("leaderWorkerTemplate"))
@@ -49,6 +51,9 @@ def plan(lws: object, release: Release, namespace: str, revision: str) -> Plan:
     own_namespace = text(metadata.get("namespace")) or namespace
     side = "workerTemplate" if parts.get("leaderTemplate") is None else "leaderTemplate"
     worker = _template(parts, "workerTemplate", release)
+    leader = worker if side == "workerTemplate" else _template(parts, side, release)
+    annotations = texts(metadata.get("annotations"))
+    size = 1 if size is None else max(size, 1)
     claims = items(parts.get("volumeClaimTemplates")) if release.has(Fact.CLAIM_TEMPLATES) else ()
     return Plan(
         spec=spec,
@@ -57,12 +62,14 @@ def plan(lws: object, release: Release, namespace: str, revision: str) -> Plan:
         release=release,
         revision=revision,
         replicas=1 if replicas is None else max(replicas, 0),
-        size=1 if size is None else max(size, 1),
+        size=size,
         per_group_service=at(spec, "networkConfig", "subdomainPolicy") == "UniquePerReplica",
         labels=texts(metadata.get("labels")),
-        annotations=texts(metadata.get("annotations")),
-        leader=worker if side == "workerTemplate" else _template(parts, side, release),
+        annotations=annotations,
+        pod_annotations=_pod_annotations(annotations, parts, size, release),
+        leader=leader,
         worker=worker,
+        leader_requests_tpus=requests_tpus(leader.spec),
         claims=tuple(_claim(mapping(claim), own_namespace) for claim in claims),
     )
 
@@ -82,35 +89,66 @@ def _claim(claim: dict[str, Any], namespace: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 
-def leader_annotations(plan: Plan) -> dict[str, str]:
-    """Annotations that the controller puts on leaders, above the template's own."""
-    added = _common_annotations(plan)
-    if keys.SUBGROUP_SIZE in added or keys.SUBGROUP_SIZE_BEFORE_0_6 in added:
-        if plan.release.has(Fact.SUBGROUP_TYPE):
-            added[keys.SUBGROUP_TYPE] = _subgroup_type(plan)
+def leader_source(plan: Plan, with_pod_index: bool) -> PodSource:
+    """The leader StatefulSet as a source of pods."""
+    added = dict(plan.pod_annotations)
+    if subgroup_size_key(plan.release) in added and plan.release.has(Fact.SUBGROUP_TYPE):
+        added[keys.SUBGROUP_TYPE] = _subgroup_type(plan)
     if plan.per_group_service:
         added[keys.SUBDOMAIN_POLICY] = "UniquePerReplica"
-    return plan.leader.annotations | added
+    labels = {keys.WORKER_INDEX: "0", keys.NAME: plan.name, keys.REVISION: plan.revision}
+    return _source(plan, "leader", plan.name, plan.name, labels, added, with_pod_index)
 
 
-def worker_annotations(plan: Plan, leader: Pod) -> dict[str, str]:
-    """Annotations that the controller puts on workers, above the template's own."""
-    added = _common_annotations(plan) | {keys.LEADER_NAME: leader.name}
+def worker_source(plan: Plan, leader: Pod, node_labels: dict[str, str], with_pod_index: bool) -> PodSource:
+    """One group's worker StatefulSet as a source of pods; `node_labels` are those that the leader's node imposes."""
+    added = plan.pod_annotations | {keys.LEADER_NAME: leader.name}
     if keys.SUBGROUP_SIZE in added and plan.release.has(Fact.SUBGROUP_TYPE_ON_WORKERS):
         added[keys.SUBGROUP_TYPE] = _subgroup_type(plan)
-    if requests_tpus(plan.leader.spec):
+    if plan.leader_requests_tpus:
         added[keys.LEADER_REQUESTS_TPUS] = "true"
-    return plan.worker.annotations | added
+    service = leader.name if plan.per_group_service else plan.name
+    labels = _worker_set_labels(plan, leader)
+    source = _source(plan, "worker", leader.name, service, labels, added, with_pod_index)
+    return replace(source, node_selector=source.node_selector | node_labels) if node_labels else source
 
 
-def _common_annotations(plan: Plan) -> dict[str, str]:
-    added = {keys.SIZE: str(plan.size)}
-    if topology := plan.annotations.get(keys.EXCLUSIVE_TOPOLOGY):
+def _source(
+    plan: Plan,
+    role: Role,
+    name: str,
+    service: str,
+    labels: dict[str, str],
+    annotations: dict[str, str],
+    with_pod_index: bool,
+) -> PodSource:
+    """A StatefulSet's pod template: what the controller adds goes above the user's own."""
+    template = plan.leader if role == "leader" else plan.worker
+    return PodSource(
+        stateful_set=name,
+        service=service,
+        namespace=plan.namespace,
+        role=role,
+        template=template,
+        labels=template.labels | labels,
+        annotations=template.annotations | annotations,
+        node_selector=texts(template.spec.get("nodeSelector")),
+        claims=plan.claim_names,
+        release=plan.release,
+        revision=plan.revision,
+        with_pod_index=with_pod_index,
+    )
+
+
+def _pod_annotations(annotations: dict[str, str], parts: dict[str, Any], size: int, release: Release) -> dict[str, str]:
+    """What leaders and workers are annotated with alike, from the set's annotations and its leaderWorkerTemplate."""
+    added = {keys.SIZE: str(size)}
+    if topology := annotations.get(keys.EXCLUSIVE_TOPOLOGY):
         added[keys.EXCLUSIVE_TOPOLOGY] = topology
-    part = integer(at(plan.spec, "leaderWorkerTemplate", "subGroupPolicy", "subGroupSize"))
+    part = integer(at(parts, "subGroupPolicy", "subGroupSize"))
     if part is not None:
-        added[subgroup_size_key(plan.release)] = str(part)
-        if topology := plan.annotations.get(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY):
+        added[subgroup_size_key(release)] = str(part)
+        if topology := annotations.get(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY):
             added[keys.SUBGROUP_EXCLUSIVE_TOPOLOGY] = topology
     return added
 
@@ -119,46 +157,41 @@ def _subgroup_type(plan: Plan) -> str:
     return text(at(plan.spec, "leaderWorkerTemplate", "subGroupPolicy", "subGroupPolicyType"))
 
 
-def leader_stateful_set(plan: Plan, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
-    """The StatefulSet of the leaders, at rest; `labels` and `annotations` are those of its pod template."""
+def leader_stateful_set(plan: Plan, source: PodSource) -> dict[str, Any]:
+    """The StatefulSet of the leaders, at rest."""
     strategy = mapping(plan.spec.get("rolloutStrategy"))
+    kind = text(strategy.get("type")) or "RollingUpdate"
     spec = {
         "serviceName": plan.name,
         "replicas": plan.replicas,
         "podManagementPolicy": "Parallel",
         "selector": {"matchLabels": {keys.NAME: plan.name, keys.WORKER_INDEX: "0"}},
-        "updateStrategy": {"type": strategy.get("type", "RollingUpdate"), "rollingUpdate": _rolling_update(plan, strategy)},
-        "template": _labelled(plan.leader, labels, annotations),
+        "updateStrategy": {"type": kind, "rollingUpdate": _rolling_update(plan, strategy)},
+        "template": _pod_template(source),
     }
-    own_labels = {keys.NAME: plan.name, keys.REVISION: plan.revision}
-    own_annotations = {keys.REPLICAS: str(plan.replicas)}
-    metadata = _metadata(plan, plan.name, own_labels, own_annotations)
+    labels = {keys.NAME: plan.name, keys.REVISION: plan.revision}
+    metadata = _metadata(plan, plan.name, labels, {keys.REPLICAS: str(plan.replicas)})
     metadata["ownerReferences"] = [owner("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet", plan.name)]
     return _stateful_set(plan, metadata, spec)
 
 
-def worker_stateful_set(
-    plan: Plan, leader: Pod, annotations: dict[str, str], node_selector: dict[str, str]
-) -> dict[str, Any]:
+def worker_stateful_set(plan: Plan, leader: Pod, source: PodSource) -> dict[str, Any]:
     """The StatefulSet of one group's workers."""
-    labels = worker_set_labels(plan, leader)
-    raw = _labelled(plan.worker, plan.worker.labels | labels, annotations)
-    if node_selector:
-        raw["spec"] = mapping(raw.get("spec")) | {"nodeSelector": node_selector}
+    labels = _worker_set_labels(plan, leader)
     spec = {
-        "serviceName": worker_service_name(plan, leader),
+        "serviceName": source.service,
         "replicas": plan.size - 1,
         "podManagementPolicy": "Parallel",
         "ordinals": {"start": 1},
         "selector": {"matchLabels": {key: labels[key] for key in (keys.GROUP_INDEX, keys.NAME, keys.GROUP_KEY)}},
-        "template": raw,
+        "template": _pod_template(source),
     }
     metadata = _metadata(plan, leader.name, labels, {})
     metadata["ownerReferences"] = [owner("v1", "Pod", leader.name)]
     return _stateful_set(plan, metadata, spec)
 
 
-def worker_set_labels(plan: Plan, leader: Pod) -> dict[str, str]:
+def _worker_set_labels(plan: Plan, leader: Pod) -> dict[str, str]:
     """Labels of a group's worker StatefulSet and, above the template's own, of its pods."""
     return {
         keys.GROUP_INDEX: leader.labels[keys.GROUP_INDEX],
@@ -166,11 +199,6 @@ def worker_set_labels(plan: Plan, leader: Pod) -> dict[str, str]:
         keys.GROUP_KEY: leader.labels[keys.GROUP_KEY],
         keys.REVISION: plan.revision,
     }
-
-
-def worker_service_name(plan: Plan, leader: Pod) -> str:
-    """The headless Service under which a group's workers are known."""
-    return leader.name if plan.per_group_service else plan.name
 
 
 def headless_service(plan: Plan, leader: Pod | None) -> dict[str, Any]:
@@ -198,9 +226,11 @@ def _rolling_update(plan: Plan, strategy: dict[str, Any]) -> dict[str, Any]:
     return {"partition": max(partition or 0, 0), "maxUnavailable": unavailable}
 
 
-def _labelled(source: Template, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:
-    metadata = mapping(source.raw.get("metadata")) | {"labels": labels, "annotations": annotations}
-    return {**source.raw, "metadata": metadata}
+def _pod_template(source: PodSource) -> dict[str, Any]:
+    template = source.template
+    metadata = mapping(template.raw.get("metadata")) | {"labels": source.labels, "annotations": source.annotations}
+    spec = template.spec | {"nodeSelector": source.node_selector} if source.node_selector else template.spec
+    return {**template.raw, "metadata": metadata, "spec": spec}
 
 
 def _metadata(plan: Plan, name: str, labels: dict[str, str], annotations: dict[str, str]) -> dict[str, Any]:

@@ -12,16 +12,13 @@ from . import keys
 from .children import (
     Plan,
     headless_service,
-    leader_annotations,
+    leader_source,
     leader_stateful_set,
     plan,
-    worker_annotations,
-    worker_service_name,
-    worker_set_labels,
+    worker_source,
     worker_stateful_set,
 )
-from .pods import Pod, StatefulSetPod, admit
-from .reading import mapping, texts
+from .pods import Pod, PodSource
 from .releases import Fact, Release
 
 Topology = Callable[[int], str | None]
@@ -121,27 +118,24 @@ def expand(
         revision: value of the template-revision-hash label.
     """
     read = plan(lws, release, namespace, revision)
-    wanted = _indices(groups, read.replicas, within=None)
-    ordinals = _indices(workers, read.size, within=range(1, read.size))
-    maker = _Maker(
-        plan=read,
-        leader_labels=read.leader.labels | {keys.WORKER_INDEX: "0", keys.NAME: read.name, keys.REVISION: revision},
-        leader_annotations=leader_annotations(read),
-        ordinals=ordinals,
-        with_pod_index=kubernetes is None or kubernetes >= keys.POD_INDEX_KUBERNETES,
-        topology=topology,
-    )
-    made = _sequence(len(wanted), len(wanted) * (1 + len(ordinals)), lambda i: maker.group(wanted[i]))
+    wanted = _indices(groups, range(read.replicas), bounded=False)
+    ordinals = _indices(workers, range(1, read.size), bounded=True)
+    with_pod_index = kubernetes is None or kubernetes >= keys.POD_INDEX_KUBERNETES
+    leaders = leader_source(read, with_pod_index)
+    maker = _Maker(read, leaders, ordinals, topology)
+    pods = len(wanted) * (1 + len(ordinals))
+    made = _sequence(len(wanted), pods, lambda i: maker.group(wanted[i]))
+    shared_service = () if read.per_group_service else (headless_service(read, None),)
     return Expansion(
         name=read.name,
         namespace=read.namespace,
         release=release,
         replicas=read.replicas,
         size=read.size,
-        leader_stateful_set=leader_stateful_set(read, maker.leader_labels, maker.leader_annotations),
+        leader_stateful_set=leader_stateful_set(read, leaders),
         groups=made,
         worker_stateful_sets=_of_each(made, lambda group: group.stateful_set) if read.size > 1 else (),
-        services=_of_each(made, lambda group: group.service) if read.per_group_service else (headless_service(read, None),),
+        services=shared_service or _of_each(made, lambda group: group.service),
         pods=_pods(made, 1 + len(ordinals)),
         blocked=tuple(_blocked(read, kubernetes)),
     )
@@ -152,65 +146,31 @@ class _Maker:
     """Makes groups; holds what is the same for all of them."""
 
     plan: Plan
-    leader_labels: dict[str, str]
-    leader_annotations: dict[str, str]
+    leaders: PodSource
     ordinals: Sequence[int]
-    with_pod_index: bool
     topology: Topology | None
 
     def group(self, index: int) -> Group:
-        leader = self._leader(index)
+        leader = self.leaders.pod(index, index)
         service = headless_service(self.plan, leader) if self.plan.per_group_service else None
         if self.plan.size < 2:
             return Group(index, leader, (), None, service)
-        annotations = worker_annotations(self.plan, leader)
-        selector = self._node_selector(index)
-        stateful_set = worker_stateful_set(self.plan, leader, annotations, selector)
-        labels = self.plan.worker.labels | worker_set_labels(self.plan, leader)
+        source = worker_source(self.plan, leader, self._topology_label(index), self.leaders.with_pod_index)
+        count, ordinals = len(self.ordinals), self.ordinals
+        workers = _sequence(count, count, lambda position: source.pod(ordinals[position], index))
+        return Group(index, leader, workers, worker_stateful_set(self.plan, leader, source), service)
 
-        def worker(position: int) -> Pod:
-            made = StatefulSetPod(
-                stateful_set=leader.name,
-                service=worker_service_name(self.plan, leader),
-                ordinal=self.ordinals[position],
-                namespace=self.plan.namespace,
-                labels=labels,
-                annotations=annotations,
-                node_selector=selector,
-                claims=self.plan.claim_names,
-                with_pod_index=self.with_pod_index,
-            )
-            return admit(made, self.plan.worker, "worker", index, self.plan.release, self.plan.revision)
-
-        workers = _sequence(len(self.ordinals), len(self.ordinals), worker)
-        return Group(index, leader, workers, stateful_set, service)
-
-    def _leader(self, index: int) -> Pod:
-        made = StatefulSetPod(
-            stateful_set=self.plan.name,
-            service=self.plan.name,
-            ordinal=index,
-            namespace=self.plan.namespace,
-            labels=self.leader_labels,
-            annotations=self.leader_annotations,
-            node_selector=texts(self.plan.leader.spec.get("nodeSelector")),
-            claims=self.plan.claim_names,
-            with_pod_index=self.with_pod_index,
-        )
-        return admit(made, self.plan.leader, "leader", index, self.plan.release, self.plan.revision)
-
-    def _node_selector(self, index: int) -> dict[str, str]:
-        own = texts(mapping(self.plan.worker.spec.get("nodeSelector")))
+    def _topology_label(self, index: int) -> dict[str, str]:
         key = self.plan.annotations.get(keys.EXCLUSIVE_TOPOLOGY)
         value = self.topology(index) if key and self.topology else None
-        return own if key is None or value is None else own | {key: value}
+        return {} if key is None or value is None else {key: value}
 
 
-def _indices(asked: Iterable[int] | None, count: int, within: range | None) -> Sequence[int]:
-    """The indices to make: all, or those asked for, in order and once each."""
+def _indices(asked: Iterable[int] | None, present: range, *, bounded: bool) -> Sequence[int]:
+    """The indices to make: those present, or those asked for, in order and once each."""
     if asked is None:
-        return within if within is not None else range(count)
-    return sorted({index for index in asked if (index >= 0 if within is None else index in within)})
+        return present
+    return sorted({index for index in asked if index >= 0 and (not bounded or index in present)})
 
 
 def _sequence(length: int, pods: int, make: Callable[[int], T]) -> Sequence[T]:

@@ -39,7 +39,7 @@ POD_INDEX_KUBERNETES: Final = (1, 28)
 """First Kubernetes version that puts the pod-index label on pods of StatefulSets."""
 
 START_ORDINAL_KUBERNETES: Final = (1, 27)
-"""First Kubernetes version that honours `ordinals.start` by default; below it worker 0 looks like a leader (lws#391)."""
+"""First Kubernetes version that honours `ordinals.start` by default; before, worker 0 looks like a leader (lws#391)."""
 
 
 def is_reserved(key: str) -> bool:

@@ -93,8 +93,12 @@ class ChildNames:
             "Service": (longer, *pods),
             "PersistentVolumeClaim": tuple(f"{claim}-{pod}" for claim in self.claims for pod in pods),
         }
-        shared = ((kind, name) for kind, names in candidates.items() for name in reversed(names))
-        return tuple({kind: (kind, name) for kind, name in shared if self.owns(kind, name) and other.owns(kind, name)}.values())
+        shared: dict[Kind, str] = {}
+        for kind, names in candidates.items():
+            for name in names:
+                if self.owns(kind, name) and other.owns(kind, name):
+                    shared.setdefault(kind, name)
+        return tuple(shared.items())
 
     def _names(self, kind: Kind) -> Iterator[str]:
         leaders = (f"{self.name}-{group}" for group in range(self.groups))

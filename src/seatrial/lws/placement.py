@@ -22,11 +22,15 @@ def exclusive_affinity(affinity: object, label: str, value: str, topology: str) 
     if _uses(together, topology) and _uses(apart, topology):
         return given
     same: dict[str, Any] = {"key": label, "operator": "In", "values": [value]}
-    others: list[dict[str, Any]] = [{"key": label, "operator": "Exists"}, {"key": label, "operator": "NotIn", "values": [value]}]
+    labelled: dict[str, Any] = {"key": label, "operator": "Exists"}
+    other: dict[str, Any] = {"key": label, "operator": "NotIn", "values": [value]}
     return {
         **given,
         "podAffinity": {**mapping(given.get("podAffinity")), REQUIRED: [*together, _term([same], topology)]},
-        "podAntiAffinity": {**mapping(given.get("podAntiAffinity")), REQUIRED: [*apart, _term(others, topology)]},
+        "podAntiAffinity": {
+            **mapping(given.get("podAntiAffinity")),
+            REQUIRED: [*apart, _term([labelled, other], topology)],
+        },
     }
 
 
@@ -54,5 +58,3 @@ def requests_tpus(pod_spec: dict[str, Any]) -> bool:
         for container in items(pod_spec.get(field))
         for kind in ("limits", "requests")
     )
-
-

@@ -103,15 +103,12 @@ class Template:
 
     path: tuple[str, ...]
     raw: dict[str, Any]
+    spec: dict[str, Any]
     labels: dict[str, str]
     annotations: dict[str, str]
     containers: tuple[Environment, ...]
     init_containers: tuple[Environment, ...]
-
-    @property
-    def spec(self) -> dict[str, Any]:
-        """The template's pod spec; empty if there is none."""
-        return mapping(self.raw.get("spec"))
+    volumes: list[Any]
 
 
 def template(raw: dict[str, Any], path: tuple[str, ...], release: Release) -> Template:
@@ -121,10 +118,12 @@ def template(raw: dict[str, Any], path: tuple[str, ...], release: Release) -> Te
     return Template(
         path=path,
         raw=raw,
+        spec=spec,
         labels=texts(metadata.get("labels")),
         annotations=texts(metadata.get("annotations")),
         containers=tuple((each, _kept(each, injected)) for each in containers(spec, "containers")),
         init_containers=tuple((each, _kept(each, injected)) for each in containers(spec, "initContainers")),
+        volumes=items(spec.get("volumes")),
     )
 
 
@@ -150,79 +149,110 @@ def _kept(container: Mapping[str, Any], injected: set[str]) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class StatefulSetPod:
-    """What the StatefulSet controller gives to a pod: its place, and the labels and volumes that follow from it."""
+class PodSource:
+    """One StatefulSet as a source of pods: what all of its pods have in common, and how each is completed.
+
+    `labels` and `annotations` are those of the StatefulSet's pod template.
+    """
 
     stateful_set: str
     service: str
-    ordinal: int
     namespace: str
+    role: Role
+    template: Template
     labels: dict[str, str]
     annotations: dict[str, str]
     node_selector: dict[str, str]
     claims: tuple[str, ...]
+    release: Release
+    revision: str
     with_pod_index: bool
 
-    @property
-    def name(self) -> str:
-        """The pod's name."""
-        return f"{self.stateful_set}-{self.ordinal}"
+    def pod(self, ordinal: int, group: int) -> Pod:
+        """The pod as the webhook leaves it on its creation.
 
+        Whether the webhook takes the pod for a leader depends on its label alone: a worker template that carries
+        worker-index "0" makes leaders.
+        """
+        name = f"{self.stateful_set}-{ordinal}"
+        labels = self._stateful_set_labels(name, ordinal)
+        affinity = mapping(self.template.spec.get("affinity"))
+        subdomain = self.service
+        if labels.get(keys.WORKER_INDEX) == "0":
+            if self.annotations.get(keys.SUBDOMAIN_POLICY) == "UniquePerReplica":
+                subdomain = name
+            affinity = self._complete_leader(name, ordinal, labels, affinity)
+        else:
+            labels[keys.WORKER_INDEX] = str(ordinal)
+        subgroup = self._subgroup(name, ordinal, labels)
+        if subgroup is not None:
+            affinity = self._join(subgroup, labels, affinity)
+        address = f"{labels[keys.NAME]}-{labels[keys.GROUP_INDEX]}.{subdomain}.{self.namespace}"
+        values = (address, self.annotations[keys.SIZE], labels[keys.WORKER_INDEX])
+        env = tuple(zip(injected_names(self.release), values, strict=False))
+        first = [{"name": variable, "value": value} for variable, value in env]
+        return Pod(
+            name=name,
+            namespace=self.namespace,
+            role=self.role,
+            group_index=group,
+            worker_index=0 if self.role == "leader" else ordinal,
+            template_path=self.template.path,
+            stateful_set=self.stateful_set,
+            labels=labels,
+            annotations=self.annotations,
+            subdomain=subdomain,
+            leader_address=address,
+            env=env,
+            containers=tuple([{**each, "env": first + kept} for each, kept in self.template.containers]),
+            init_containers=tuple([{**each, "env": first + kept} for each, kept in self.template.init_containers]),
+            affinity=affinity,
+            node_selector=self.node_selector,
+            volumes=self._volumes(name) if self.claims else tuple(self.template.volumes),
+            subgroup=subgroup or _present(labels),
+            template=self.template.raw,
+        )
 
-def admit(made: StatefulSetPod, source: Template, role: Role, group: int, release: Release, revision: str) -> Pod:
-    """Complete a pod as the webhook does on its creation.
+    def _stateful_set_labels(self, name: str, ordinal: int) -> dict[str, str]:
+        added = {keys.POD_NAME: name, keys.CONTROLLER_REVISION: f"{self.stateful_set}-{self.revision}"}
+        if self.with_pod_index:
+            added[keys.POD_INDEX] = str(ordinal)
+        return self.labels | added
 
-    Whether the webhook takes the pod for a leader depends on its label alone: a worker template that carries
-    worker-index "0" makes leaders.
-    """
-    labels = {**made.labels, keys.POD_NAME: made.name, keys.CONTROLLER_REVISION: f"{made.stateful_set}-{revision}"}
-    if made.with_pod_index:
-        labels[keys.POD_INDEX] = str(made.ordinal)
-    subdomain, affinity = made.service, mapping(source.spec.get("affinity"))
-    if labels.get(keys.WORKER_INDEX) == "0":
-        if made.annotations.get(keys.SUBDOMAIN_POLICY) == "UniquePerReplica":
-            subdomain = made.name
-        labels.setdefault(keys.GROUP_INDEX, str(made.ordinal))
-        labels.setdefault(keys.GROUP_KEY, group_key(made.namespace, made.name))
-        topology = made.annotations.get(keys.EXCLUSIVE_TOPOLOGY)
-        if topology is not None:
-            affinity = exclusive_affinity(affinity, keys.GROUP_KEY, labels[keys.GROUP_KEY], topology)
-        excluded = made.annotations.get(keys.SUBGROUP_TYPE) == "LeaderExcluded" and release.has(Fact.SUBGROUP_TYPE)
-        subgroup = None if excluded else _subgroup(made, labels, made.name, "0", release)
-    else:
-        labels[keys.WORKER_INDEX] = str(made.ordinal)
-        leader = made.annotations.get(keys.LEADER_NAME, "")
-        subgroup = _subgroup(made, labels, leader, None, release)
-    if subgroup is not None:
+    def _complete_leader(
+        self, name: str, ordinal: int, labels: dict[str, str], affinity: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Complete the labels in place, and return the affinity. What a template gave already is kept."""
+        labels.setdefault(keys.GROUP_INDEX, str(ordinal))
+        if keys.GROUP_KEY not in labels:
+            labels[keys.GROUP_KEY] = group_key(self.namespace, name)
+        topology = self.annotations.get(keys.EXCLUSIVE_TOPOLOGY)
+        if topology is None:
+            return affinity
+        return exclusive_affinity(affinity, keys.GROUP_KEY, labels[keys.GROUP_KEY], topology)
+
+    def _subgroup(self, name: str, ordinal: int, labels: dict[str, str]) -> Subgroup | None:
+        """The sub-group that the webhook gives to a pod; None without a policy, or if a template gave one already."""
+        part = self.annotations.get(subgroup_size_key(self.release), "")
+        if labels.get(keys.SUBGROUP_INDEX) or not (part.isascii() and part.isdigit()) or int(part) < 1:
+            return None
+        if labels[keys.WORKER_INDEX] == "0":
+            if self.release.has(Fact.SUBGROUP_TYPE) and self.annotations.get(keys.SUBGROUP_TYPE) == "LeaderExcluded":
+                return None
+            return Subgroup("0", subgroup_key(name, "0"))
+        index = str(subgroup_index(int(self.annotations[keys.SIZE]), int(part), ordinal, self.release))
+        return Subgroup(index, subgroup_key(self.annotations.get(keys.LEADER_NAME, ""), index))
+
+    def _join(self, subgroup: Subgroup, labels: dict[str, str], affinity: dict[str, Any]) -> dict[str, Any]:
+        """Complete the labels in place, and return the affinity."""
         labels |= {keys.SUBGROUP_INDEX: subgroup.index, keys.SUBGROUP_KEY: subgroup.key}
-        topology = made.annotations.get(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY)
-        if topology is not None:
-            affinity = exclusive_affinity(affinity, keys.SUBGROUP_KEY, subgroup.key, topology)
-    address = f"{labels[keys.NAME]}-{labels[keys.GROUP_INDEX]}.{subdomain}.{made.namespace}"
-    values = (address, made.annotations[keys.SIZE], labels[keys.WORKER_INDEX])
-    env = tuple(zip(injected_names(release), values, strict=False))
-    first = [{"name": name, "value": value} for name, value in env]
-    return Pod(
-        name=made.name,
-        namespace=made.namespace,
-        role=role,
-        group_index=group,
-        worker_index=0 if role == "leader" else made.ordinal,
-        template_path=source.path,
-        stateful_set=made.stateful_set,
-        labels=labels,
-        annotations=made.annotations,
-        subdomain=subdomain,
-        leader_address=address,
-        env=env,
-        containers=tuple({**each, "env": [*first, *kept]} for each, kept in source.containers),
-        init_containers=tuple({**each, "env": [*first, *kept]} for each, kept in source.init_containers),
-        affinity=affinity,
-        node_selector=made.node_selector,
-        volumes=_volumes(made, source),
-        subgroup=_present(labels),
-        template=source.raw,
-    )
+        topology = self.annotations.get(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY)
+        return affinity if topology is None else exclusive_affinity(affinity, keys.SUBGROUP_KEY, subgroup.key, topology)
+
+    def _volumes(self, name: str) -> tuple[Any, ...]:
+        """One volume per claim template, which replaces a volume of the same name, then the template's own."""
+        claimed = [{"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{name}"}} for each in self.claims]
+        return (*claimed, *(each for each in self.template.volumes if mapping(each).get("name") not in self.claims))
 
 
 def subgroup_size_key(release: Release) -> str:
@@ -230,25 +260,6 @@ def subgroup_size_key(release: Release) -> str:
     return keys.SUBGROUP_SIZE if release.has(Fact.SUBGROUP_SIZE_KEY) else keys.SUBGROUP_SIZE_BEFORE_0_6
 
 
-def _subgroup(
-    made: StatefulSetPod, labels: dict[str, str], leader: str, index: str | None, release: Release
-) -> Subgroup | None:
-    """The sub-group that the webhook gives to a pod; None without a policy, or if its label is there already."""
-    given = made.annotations.get(subgroup_size_key(release), "")
-    if labels.get(keys.SUBGROUP_INDEX) or not (given.isascii() and given.isdigit()) or int(given) < 1:
-        return None
-    if index is None:
-        index = str(subgroup_index(int(made.annotations[keys.SIZE]), int(given), made.ordinal, release))
-    return Subgroup(index, subgroup_key(leader, index))
-
-
 def _present(labels: dict[str, str]) -> Subgroup | None:
     index = labels.get(keys.SUBGROUP_INDEX)
     return Subgroup(index, labels.get(keys.SUBGROUP_KEY, "")) if index else None
-
-
-def _volumes(made: StatefulSetPod, source: Template) -> tuple[Any, ...]:
-    """The pod's volumes: one per claim template, which replaces a volume of the same name, then the template's own."""
-    claimed = [{"name": each, "persistentVolumeClaim": {"claimName": f"{each}-{made.name}"}} for each in made.claims]
-    own = items(source.spec.get("volumes"))
-    return (*claimed, *(volume for volume in own if mapping(volume).get("name") not in made.claims))

@@ -1,6 +1,6 @@
 """LeaderWorkerSet releases, and what changed between them that a manifest or an expectation can notice.
 
-Sources: the API types, webhooks and controllers of kubernetes-sigs/lws at each tag; issue numbers stand beside the fact.
+Sources: the API types, webhooks and controllers of kubernetes-sigs/lws at each tag; issue numbers stand beside facts.
 Releases before 0.5.1 are not modelled.
 """
 
