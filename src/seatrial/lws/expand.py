@@ -18,8 +18,11 @@ from .children import (
     worker_source,
     worker_stateful_set,
 )
+from .naming import sample_groups, sample_workers
 from .pods import Pod, PodSource
 from .releases import Fact, Release
+
+__all__ = ["SYMBOL", "Expansion", "Group", "Lazy", "Pod", "Topology", "expand", "sample_groups", "sample_workers"]
 
 Topology = Callable[[int], str | None]
 """Group index → value of the exclusive-topology label on its leader's node, None where that is not known."""
