@@ -7,7 +7,7 @@ from functools import partial
 from seatrial.finding import Place
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.manifests.launch import Download, Word, container_environment, download_of
+from seatrial.manifests.launch import Download, Environment, Word, container_environment, download_of
 from seatrial.manifests.workloads import PodTemplate
 
 # Kinds whose purpose is to run to an end, or once on every node.
@@ -22,6 +22,7 @@ class ModelDownload:
     template: PodTemplate
     container: Node
     download: Download
+    environment: Environment
 
     @property
     def document(self) -> Document:
@@ -34,6 +35,11 @@ class ModelDownload:
     @property
     def namespace(self) -> str:
         return self.manifests.namespace(self.document)
+
+    def variable(self, name: str) -> str | None:
+        """The value of an environment variable; None when it is not set or not known."""
+        value = self.environment.get(name)
+        return value.text if value is not None and value.known else None
 
     def place_of(self, word: Word) -> Place:
         node = self.container.at(*word.path)
@@ -61,4 +67,4 @@ def _find(manifests: ManifestSet) -> Iterator[ModelDownload]:
             )
             found = download_of(container.mapping, environment)
             if found is not None:
-                yield ModelDownload(manifests, template, container, found)
+                yield ModelDownload(manifests, template, container, found, environment)

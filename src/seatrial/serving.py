@@ -63,6 +63,11 @@ class Role:
     def environment(self) -> Environment:
         return self.environments[0]
 
+    def variable(self, name: str) -> str | None:
+        """The value of an environment variable in the first sample pod; None when it is not set or not known."""
+        value = self.environment.get(name)
+        return value.text if value is not None and value.known else None
+
     @property
     def image(self) -> str:
         return self.container["image"].text or ""

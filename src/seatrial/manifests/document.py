@@ -115,7 +115,7 @@ class Node:
         raw = self.raw
         path = (*self.path, step)
         if isinstance(raw, dict) and step in raw:
-            return Node(self.document, path, raw[str(step)])
+            return Node(self.document, path, raw[step])
         if isinstance(raw, list) and isinstance(step, int) and -1 < step < len(raw):
             return Node(self.document, path, raw[step])
         return Node(self.document, path, None, exists=False)
