@@ -4,8 +4,11 @@ from collections.abc import Callable
 from functools import cached_property
 
 from seatrial.finding import CannotTell
-from seatrial.lws.expand import Expansion, Pod, expand, sample_groups, sample_workers
-from seatrial.lws.releases import NEWEST, RELEASES, Release, release
+from seatrial.knowledge import versions
+from seatrial.lws.expand import Expansion, expand
+from seatrial.lws.naming import sample_groups, sample_workers
+from seatrial.lws.pods import Pod
+from seatrial.lws.releases import NEWEST, RELEASES, Release, UnknownRelease, release
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate
@@ -49,9 +52,13 @@ class LeaderWorkerSet:
 
     @cached_property
     def release(self) -> Release | None:
-        """The LWS release of the target; None if the target does not say."""
+        """The LWS release of the target; None if the target does not say, or names a minor that is not known."""
         version = self.manifests.target.get("lws.version")
-        return release(str(version)) if version else None
+        try:
+            return release(str(version)) if version else None
+        except UnknownRelease as unknown:
+            closest, wanted = unknown.closest, versions.parse(str(version))
+            return closest if wanted and wanted.minor == (closest.major, closest.minor) else None
 
     def across_releases(self, broken: Callable[[Release], bool], question: str) -> bool:
         """Whether something is broken on the target's release, or on all of them alike when it is unknown.
@@ -62,9 +69,7 @@ class LeaderWorkerSet:
             return broken(self.release)
         answers = {broken(known) for known in RELEASES}
         if len(answers) > 1:
-            raise CannotTell(
-                f"{question} depends on the LWS release", 'seatrial.toml: [lws] version = "0.9.0"'
-            )
+            raise CannotTell(f"{question} depends on the LWS release", 'seatrial.toml: [lws] version = "0.9.0"')
         return answers.pop()
 
     @property
@@ -93,7 +98,13 @@ class LeaderWorkerSet:
             namespace=self.namespace,
             groups=sample_groups(self.replicas),
             workers=sample_workers(self.size),
+            kubernetes=self._kubernetes,
         )
+
+    @property
+    def _kubernetes(self) -> tuple[int, int] | None:
+        version = versions.parse(str(self.manifests.target.get("kubernetes.version") or ""))
+        return version.minor if version else None
 
     @cached_property
     def pods(self) -> list[Pod]:

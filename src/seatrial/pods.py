@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
-from seatrial.lws.expand import Pod
-from seatrial.lws.selectors import matches
+from seatrial.lws.pods import Pod
+from seatrial.lws.selectors import matches, service_matches
 from seatrial.manifest_set import ManifestSet
-from seatrial.manifests.document import Node
+from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate, is_leader_worker_set, pod_templates
 
 
@@ -57,6 +57,11 @@ def _of_others(manifests: ManifestSet) -> Iterator[SetPod]:
 
 
 def selected(manifests: ManifestSet, selector: Node, namespace: str) -> list[SetPod]:
-    """The pods of `namespace` that a Service's map or a LabelSelector picks."""
-    raw = selector.raw if selector.exists else None
-    return [pod for pod in pods(manifests) if pod.namespace == namespace and matches(raw, pod.labels)]
+    """The pods of `namespace` that a LabelSelector picks."""
+    return [pod for pod in pods(manifests) if pod.namespace == namespace and matches(selector.raw, pod.labels)]
+
+
+def behind(manifests: ManifestSet, service: Document) -> list[SetPod]:
+    """The pods that a Service's selector picks in its own namespace."""
+    selector, namespace = service.at("spec", "selector").raw, manifests.namespace(service)
+    return [pod for pod in pods(manifests) if pod.namespace == namespace and service_matches(selector, pod.labels)]

@@ -5,7 +5,7 @@ from functools import cached_property
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.pods import SetPod, selected
+from seatrial.pods import SetPod, behind
 from seatrial.serving import Group, groups
 
 
@@ -39,7 +39,7 @@ class ApiService:
     @cached_property
     def pods(self) -> list[SetPod]:
         """The pods that the selector matches in the Service's own namespace."""
-        return selected(self.manifests, self.selector, self.namespace)
+        return behind(self.manifests, self.document)
 
     @property
     def groups(self) -> list[Group]:
