@@ -4,7 +4,9 @@ import functools
 import re
 from typing import NamedTuple
 
-_FORM = re.compile(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:\.post(\d{1,9}))?(?P<rest>[-+.]?[0-9A-Za-z][-0-9A-Za-z.+]*)?")
+_FORM = re.compile(
+    r"v?(\d{1,9}(?:\.\d{1,9}){0,3})(?:\.post(\d{1,9}))?(?P<rest>[-+.]?[0-9A-Za-z][-0-9A-Za-z.+]*)?", re.ASCII
+)
 _PRERELEASE = re.compile(r"[-.]?(?:a|b|rc|alpha|beta|dev|pre)[-.]?\d*(?:[-+.].*)?", re.IGNORECASE)
 
 

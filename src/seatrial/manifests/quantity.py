@@ -17,7 +17,7 @@ _SUFFIXES = {"": Fraction(1), **{key: value for key, value in _DECIMAL.items() i
 _NANO = 10**9
 _LONGEST = 300
 _EXPONENTS = 60
-_LARGEST = Fraction(2**63 - 1)
+_LARGEST = 2**63 - 1
 _GIB = Fraction(2**30)
 
 
@@ -34,9 +34,11 @@ def parse(value: object) -> Fraction:
     """
     if isinstance(value, str):
         return _parse(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise InvalidQuantity(f"{value!r} is not a quantity; write a number with an optional unit, such as 8 or 16Gi")
-    return _parse(repr(value) if isinstance(value, float) else str(max(-(2**63), min(value, 2**63))))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Fraction(max(-_LARGEST, min(value, _LARGEST)))
+    if isinstance(value, float) and math.isfinite(value):
+        return _parse(repr(value))
+    raise InvalidQuantity(f"{value!r} is not a quantity; write a number with an optional unit, such as 8 or 16Gi")
 
 
 def binary(quantity: Fraction) -> str:
@@ -53,7 +55,7 @@ def _parse(text: str) -> Fraction:
         )
     digits = Fraction(int(found["whole"] + found["part"]), 10 ** len(found["part"]))
     nano = digits * _scale(text, found["suffix"], found["exponent"]) * _NANO
-    return min(Fraction(math.ceil(nano), _NANO), _LARGEST) * (-1 if found["sign"] == "-" else 1)
+    return min(Fraction(math.ceil(nano), _NANO), Fraction(_LARGEST)) * (-1 if found["sign"] == "-" else 1)
 
 
 def _scale(text: str, suffix: str, exponent: str) -> Fraction:
