@@ -1,4 +1,4 @@
-"""Maintain ``src/seatrial/knowledge/sglang/flags.json.xz``: SGLang's command line, release by release.
+"""Maintain ``src/seatrial/knowledge/sglang/flags.json.gz``: SGLang's command line, release by release.
 
     python tools/sglang_flags.py                  fetch what is missing, extract, write the file
     python tools/sglang_flags.py --check          extract again and compare with the file (exit 1 if it differs)
@@ -16,8 +16,8 @@ fields of the classes below ``srt/arg_groups/fields`` (from 0.5.20).
 import argparse
 import ast
 import difflib
+import gzip
 import json
-import lzma
 import re
 import subprocess
 import sys
@@ -29,7 +29,7 @@ from typing import Any
 
 from sglang_source import Module, Release, Unresolved, bind
 
-DATA = Path(__file__).parents[1] / "src/seatrial/knowledge/sglang/flags.json.xz"
+DATA = Path(__file__).parents[1] / "src/seatrial/knowledge/sglang/flags.json.gz"
 FIRST = "0.4.1.post7"
 SERVER_ARGS = "sglang.srt.server_args"
 PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux_2_34_x86_64", "manylinux_2_35_x86_64", "any")
@@ -122,8 +122,18 @@ class Extractor:
         keywords = [k for n in ast.walk(function) if isinstance(n, ast.Call) for k in n.keywords if k.arg == "prog"]
         return str(self.release.evaluate(keywords[0].value, self.module)) if keywords else "launch_server.py"
 
+    def renamed(self) -> dict[str, str]:
+        """Return the parser's attributes that become fields of another name (tensor_parallel_size: tp_size)."""
+        moves = (ast.unparse(node) for node in self.methods["from_cli_args"].body if isinstance(node, ast.Assign))
+        found = (re.fullmatch(r"args\.(\w+) = args\.(\w+)", move) for move in moves)
+        return {match[2]: match[1] for match in found if match}
+
     def records(self) -> list[dict[str, Any]]:
-        """Return one record per registration."""
+        """Return one record per registration; ``dest`` is the field of ServerArgs."""
+        renamed = self.renamed()
+        return [_with_dest(record, renamed.get(dest_of(record), dest_of(record))) for record in self._registered()]
+
+    def _registered(self) -> list[dict[str, Any]]:
         local: dict[str, Any] = {}
         found: list[dict[str, Any]] = []
         for statement in self.methods["add_cli_args"].body:
@@ -184,7 +194,7 @@ class Extractor:
         cli_name = self._value(arg.get("cli_name"), home) or "--" + name.replace("_", "-")
         names = [cli_name, *(self._value(arg.get("aliases"), home) or [])]
         keywords = {k: v for k, v in arg.items() if k in ("choices", "nargs", "const", "action", "help", "required")}
-        keywords |= {k: v for k, v in _dict(arg.get("action_kwargs")).items()}
+        keywords |= _dict(arg.get("action_kwargs"))
         if default is not None:
             keywords["default"] = default
         elif "required" not in arg:
@@ -217,11 +227,10 @@ class Extractor:
         self._default(record, given, home, local)
         if self._value(given.get("required"), home, local):
             record["required"] = True
-        self._deprecation(record, given, home, local)
+        self._deprecation(record, given)
         dest = self._value(given.get("dest"), home, local)
         record = _with_dest(record, dest or next(n for n in names if n.startswith("--"))[2:].replace("-", "_"))
-        dest = record.get("dest") or names[0][2:].replace("-", "_")
-        if record.get("default") is None and dest in self.resolved_later and action == "store":
+        if record.get("default") is None and dest_of(record) in self.resolved_later and action == "store":
             record["computed"] = True
         return {key: value for key, value in record.items() if key not in IMPLIED or value != IMPLIED[key]}
 
@@ -247,9 +256,7 @@ class Extractor:
                 return "retired" if retired else "ignored", none
         raise Unresolved(f"action {name}")
 
-    def _default(
-        self, record: dict[str, Any], given: dict[str, ast.expr], home: Module, local: dict[str, Any]
-    ) -> None:
+    def _default(self, record: dict[str, Any], given: dict[str, ast.expr], home: Module, local: dict[str, Any]) -> None:
         node = given.get("default")
         if node is None:
             record["default"] = False if record["action"] == "store_true" else None
@@ -263,9 +270,7 @@ class Extractor:
         except Unresolved:
             record["computed"] = True
 
-    def _deprecation(
-        self, record: dict[str, Any], given: dict[str, ast.expr], home: Module, local: dict[str, Any]
-    ) -> None:
+    def _deprecation(self, record: dict[str, Any], given: dict[str, ast.expr]) -> None:
         """Mark flags that warn, by their action or by their help text; find what to write instead."""
         help_text = _text(given.get("help"))
         action = ast.unparse(given["action"]) if "action" in given else ""
@@ -279,6 +284,11 @@ class Extractor:
 
     def _value(self, node: ast.expr | None, home: Module, local: dict[str, Any] | None = None) -> Any:
         return None if node is None else self.release.evaluate(node, home, local)
+
+
+def dest_of(record: dict[str, Any]) -> str:
+    """Return the attribute that a record's flag sets."""
+    return str(record.get("dest") or record["names"][0][2:].replace("-", "_"))
 
 
 def _with_dest(record: dict[str, Any], dest: str) -> dict[str, Any]:
@@ -379,10 +389,10 @@ def main() -> int:
         return bool(found)
     text = build(options.cache)
     if options.check:
-        same = lzma.decompress(DATA.read_bytes()) == text
+        same = gzip.decompress(DATA.read_bytes()) == text
         print("the file is up to date" if same else "the file differs from the published releases")
         return not same
-    DATA.write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+    DATA.write_bytes(gzip.compress(text, compresslevel=9, mtime=0))
     print(f"{DATA}: {DATA.stat().st_size} bytes")
     return 0
 

@@ -198,5 +198,6 @@ class Release:
         inner = Module(home.name, home.path, ast.Module(body=[], type_ignores=[]))
         inner.bindings = names  # type: ignore[misc]  # cached_property may be set
         returned = function.body[-1]
-        assert isinstance(returned, ast.Return) and returned.value is not None
+        assert isinstance(returned, ast.Return)
+        assert returned.value is not None
         return self.evaluate(returned.value, inner)

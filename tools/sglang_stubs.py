@@ -17,10 +17,27 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-REAL = ("sglang.srt.server_args", "sglang.srt.arg_groups", "sglang.srt.utils", "sglang.srt.environ", "sglang.utils")
-REAL += ("sglang.srt.parser", "sglang.srt.reasoning_parser", "sglang.srt.function_call", "sglang.srt.debug_utils")
-REAL += ("sglang.srt.function_call_parser", "sglang.srt.model_executor.cuda_graph_config", "sglang.srt.kv_canary")
-REAL += ("sglang.srt.lora", "sglang.kernels.ops.kv_canary.consts", "sglang.jit_kernel.kv_canary.consts", "sglang.srt.conversation")
+from sglang_flags import Extractor, dest_of
+from sglang_source import Release
+
+# What runs as it is; everything else of the release is stubbed. KINDS: names of functions that the table calls alike.
+REAL = (
+    "sglang.jit_kernel.kv_canary.consts",
+    "sglang.kernels.ops.kv_canary.consts",
+    "sglang.srt.arg_groups",
+    "sglang.srt.conversation",
+    "sglang.srt.debug_utils",
+    "sglang.srt.environ",
+    "sglang.srt.function_call",
+    "sglang.srt.kv_canary",
+    "sglang.srt.lora",
+    "sglang.srt.model_executor.cuda_graph_config",
+    "sglang.srt.parser",
+    "sglang.srt.reasoning_parser",
+    "sglang.srt.server_args",
+    "sglang.srt.utils",
+    "sglang.utils",
+)
 KINDS = {"parse_cuda_graph_config_arg": "loads", "parse_cuda_graph_backend_arg": "str"}
 INSTALLED = ("msgspec", "orjson", "typing_extensions")
 
@@ -129,7 +146,7 @@ def described(action: argparse.Action) -> dict[str, Any]:
     return {
         "names": list(action.option_strings),
         "dest": action.dest,
-        "arity": {None: "1", 0: "0"}.get(action.nargs, str(action.nargs)),  # type: ignore[call-overload]
+        "arity": "1" if action.nargs is None else str(action.nargs),
         "kind": KINDS.get(getattr(action.type, "__name__", "str"), getattr(action.type, "__name__", "str")),
         "choices": ordered,
         "default": action.default,
@@ -144,7 +161,7 @@ def expected(record: dict[str, Any]) -> dict[str, Any]:
     kind = record.get("type", "str")
     return {
         "names": record["names"],
-        "dest": record.get("dest") or record["names"][0][2:].replace("-", "_"),
+        "dest": dest_of(record),
         "arity": record.get("arity", "1"),
         "kind": "str" if record.get("arity") == "0" else kinds.get(kind, kind),
         "choices": record.get("choices"),
@@ -155,15 +172,14 @@ def expected(record: dict[str, Any]) -> dict[str, Any]:
 
 def differences(version: str, archive: Path) -> list[str]:
     """Return one line per difference between the extracted table and the release's own parser."""
-    from sglang_flags import Extractor
-    from sglang_source import Release
-
-    extracted = [expected(record) for record in Extractor(Release(archive)).records()]
+    extractor = Extractor(Release(archive))
+    extracted, renamed = [expected(record) for record in extractor.records()], extractor.renamed()
     command = [sys.executable, __file__, str(archive)]
     own = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     lines = [f"{version}: {len(extracted)} flags extracted, {len(own)} in the parser"] * (len(own) != len(extracted))
     for ours, theirs in zip(extracted, own, strict=False):
         ours = json.loads(json.dumps(ours))
+        theirs["dest"] = renamed.get(theirs["dest"], theirs["dest"])
         lines += [
             f"{version}: {theirs['names'][0]} {key}: extracted {ours[key]!r}, own parser {theirs[key]!r}"
             for key in ours
