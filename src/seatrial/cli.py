@@ -1,15 +1,25 @@
 """The `seatrial` command: what is not a test."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import seatrial
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with exit code 4 on bad usage, as pytest does."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(4, f"{self.prog}: {message}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, or 4 for bad usage, as pytest has it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seatrial",
         description="Sea trials for multi-node LLM deployments. Judging is pytest's: pytest -m static --manifests DIR",
     )
@@ -20,23 +30,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     requirements.add_argument("id", nargs="*", metavar="ID", help="TOP-04, or an area such as TOP; none lists all")
     requirements.add_argument("--markdown", action="store_true", help="print the catalogue as a page")
-    parser.exit = _exit  # type: ignore[method-assign,assignment]  # usage errors are 4 here, as in pytest
-    requirements.exit = _exit  # type: ignore[method-assign,assignment]
+    facts = commands.add_parser(
+        "facts", help="list what seatrial.toml may state", description="List the facts of a target."
+    )
+    facts.add_argument("--markdown", action="store_true", help="print them as a page")
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
         return 0
     try:
-        return _requirements(arguments.id, arguments.markdown)
+        return _facts(arguments.markdown) if arguments.command == "facts" else _requirements(arguments.id, arguments.markdown)
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader, such as `head`, has seen enough; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _exit(status: int = 0, message: str | None = None) -> None:
-    if message:
-        sys.stderr.write(message)
-    raise SystemExit(4 if status == 2 else status)
+def _facts(markdown: bool) -> int:
+    from seatrial import explain
+    from seatrial.facts import FACTS
+
+    if markdown:
+        print("\n".join(explain.facts_page()))
+    else:
+        for fact in FACTS:
+            print(f"{fact.name:<28} {fact.meaning}; {fact.entry(fact.name)}")
+    return 0
 
 
 def _requirements(ids: list[str], markdown: bool) -> int:

@@ -1,11 +1,13 @@
 """One run over the static layer: the sets it judges and what it has said so far."""
 
+import difflib
+from collections.abc import Iterator
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from seatrial import judge, manifest_set, shipped
+from seatrial import catalogue, judge, manifest_set, shipped
 from seatrial.judge import Judgement
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.source import UnreadableManifest, locate
@@ -56,7 +58,7 @@ class Trial:
                 problems.extend(str(problem).splitlines())
             except TargetError as problem:
                 problems.extend(problem.problems)
-        problems.extend(self._expired(found))
+        problems.extend(_bad_waivers(found, self._today))
         if problems:
             raise UsageError(list(dict.fromkeys(problems)))
         return found
@@ -67,15 +69,6 @@ class Trial:
         if folder is not None and (folder / TARGET_FILE).is_file():
             return load(folder / TARGET_FILE)
         return Target.empty()
-
-    def _expired(self, sets: list[ManifestSet]) -> list[str]:
-        return [
-            f"{waiver.place}: the waiver of {waiver.id} for {waiver.object} expired on {waiver.expires}; "
-            "mend the manifest, or decide again and give a new date"
-            for manifests in sets
-            for waiver in manifests.target.waivers
-            if waiver.expired(self._today)
-        ]
 
     def judge(self, requirement: Requirement) -> list[Judgement]:
         """The judgement of every set, in the order they were named."""
@@ -112,3 +105,16 @@ class Trial:
         return f"{len(names)} set{'s' * (len(names) != 1)} ({shown}), {objects} objects"
 
 
+
+
+def _bad_waivers(sets: list[ManifestSet], today: date) -> Iterator[str]:
+    """Waivers that are past their date, or of a requirement that does not exist."""
+    for waiver in (waiver for manifests in sets for waiver in manifests.target.waivers):
+        if waiver.id not in catalogue.ids():
+            close = difflib.get_close_matches(waiver.id, sorted(catalogue.ids()), n=1, cutoff=0)
+            yield f"{waiver.place}: there is no requirement {waiver.id}; the closest is {', '.join(close) or 'none'}"
+        elif waiver.expired(today):
+            yield (
+                f"{waiver.place}: the waiver of {waiver.id} for {waiver.object} expired on {waiver.expires}; "
+                "mend the manifest, or decide again and give a new date"
+            )

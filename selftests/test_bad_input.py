@@ -1,0 +1,106 @@
+"""Every way in which input can be unusable ends in one clear line per problem, before anything is judged."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from seatrial.trial import Trial, UsageError
+
+POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n"
+TODAY = date(2026, 11, 24)
+
+
+def problems(manifests: list[str], target: str | None = None, crd: str | None = None) -> list[str]:
+    with pytest.raises(UsageError) as caught:
+        Trial(manifests, target, "default", crd, TODAY).check()
+    assert all("\n" not in line and len(line) < 400 for line in caught.value.problems)
+    return caught.value.problems
+
+
+def folder(tmp_path: Path, **files: str | bytes) -> str:
+    for name, content in files.items():
+        path = tmp_path / name.replace("_", ".")
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(tmp_path)
+
+
+def test_missing_path(tmp_path: Path) -> None:
+    [line] = problems([str(tmp_path / "nowhere")])
+    assert "no such file or folder" in line
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path)])
+    assert "no manifests in this folder" in line
+
+
+def test_folder_without_yaml(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, README_md="# hi")])
+    assert "*.yaml" in line
+
+
+def test_only_comments(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, a_yaml="# nothing\n---\n# here\n")])
+    assert "hold no object" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"\x7fELF\x00\x01\xff", "not UTF-8"),
+        ("kind: é".encode("utf-16"), "UTF-16"),
+        (b"a: b\x00", "NUL byte"),
+        (b"a: 'x\nb: c\n", "not YAML"),
+        (b"a:\n\tb: c\n", "tab"),
+        (b"image: {{ .Values.image }}\n", "not rendered"),
+        (b"x" * (17 * 1024 * 1024), "larger than 16 MiB"),
+    ],
+)
+def test_unreadable_files(tmp_path: Path, content: bytes, expected: str) -> None:
+    [line] = problems([folder(tmp_path, a_yaml=content, b_yaml=POD)])
+    assert expected in line
+    assert "a.yaml" in line
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    lines = problems([folder(tmp_path, a_yaml="a: 'x", b_yaml="\tb", c_yaml=POD)])
+    assert [Path(line.partition(":")[0]).name for line in lines] == ["a.yaml", "b.yaml"]
+
+
+def test_a_folder_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    path = folder(tmp_path, a_yaml=POD)
+    monkeypatch.setattr(Path, "open", refuse)
+    [line] = problems([path])
+    assert "Permission denied" in line
+
+
+def target(text: str) -> Callable[[Path], list[str]]:
+    return lambda tmp_path: problems([folder(tmp_path, a_yaml=POD, seatrial_toml=text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[pool\n", "not valid TOML"),
+        ("[pol]\nnodes = 2\n", "pool"),
+        ("[pool]\nnodse = 2\n", "pool.nodes"),
+        ('[pool]\nnodes = "two"\n', "pool.nodes"),
+        ('[lws]\nversion = "nine"\n', "lws.version"),
+        ('[[waiver]]\nid = "TOP-01"\nobject = "*"\nreason = ""\nexpires = 2027-01-01\n', "reason"),
+        ('[[waiver]]\nid = "TOP-01"\nobject = "*"\nreason = "x"\nexpires = 2026-01-01\n', "expired on 2026-01-01"),
+        ('[[waiver]]\nid = "TPO-01"\nobject = "*"\nreason = "x"\nexpires = 2027-01-01\n', "TOP-01"),
+    ],
+)
+def test_bad_targets(tmp_path: Path, text: str, expected: str) -> None:
+    lines = target(text)(tmp_path)
+    assert any(expected in line and "seatrial.toml:" in line for line in lines), lines
+
+
+def test_missing_target_file(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, a_yaml=POD)], target=str(tmp_path / "no.toml"))
+    assert "no.toml" in line

@@ -1,0 +1,205 @@
+"""seatrial on pytest's command line: outcomes, exit codes, reports. Runs pytest in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema_rs
+import pytest
+
+ROOT = Path(__file__).parent.parent
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: a
+spec:
+  containers:
+  - name: c
+    image: x
+"""
+SUITE = '''\
+from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable
+from seatrial.requirement import requirement
+
+A = dict(why="Because.", fix="Mend it.")
+
+@requirement("MY-01", **A)
+def test_passes(deployment):
+    """A pod MUST be a pod."""
+    yield from ()
+
+@requirement("MY-02", **A)
+def test_fails(deployment):
+    """A pod MUST NOT be called a."""
+    for document in deployment.documents:
+        if document.name == "a":
+            yield Finding(document["metadata"]["name"], "a", "another name")
+
+@requirement("MY-03", **A)
+def test_warns(deployment):
+    """A pod SHOULD be green."""
+    yield Finding(deployment.documents[0]["metadata"]["labels"], "no colour", "green")
+
+@requirement("MY-04", **A)
+def test_cannot_tell(deployment):
+    """A pod MUST be fast."""
+    deployment.target.need("pool.nodes")
+    yield from ()
+
+@requirement("MY-05", **A)
+def test_does_not_apply(lws):
+    """A group MUST be small."""
+    yield from ()
+
+@requirement("MY-06", **A)
+def test_is_blocked(deployment):
+    """A pod MUST start."""
+    raise Blocked("MY-02", "its name is a")
+    yield
+
+@requirement("MY-07", **A)
+def test_is_broken(deployment):
+    """A pod MUST be well."""
+    raise ValueError("oops")
+    yield
+'''
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "suite" / "static").mkdir(parents=True)
+    (tmp_path / "suite" / "static" / "test_my.py").write_text(SUITE)
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "pod.yaml").write_text(POD)
+    return tmp_path
+
+
+def run(place: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "120"}
+    command = [sys.executable, "-m", "pytest", "-p", "seatrial.plugin", "-p", "no:cacheprovider", "--report-dir", "out"]
+    return subprocess.run(
+        [*command, *arguments], cwd=place, env=environment, text=True, capture_output=True, input=stdin, timeout=60
+    )
+
+
+def rows(place: Path) -> dict[str, dict[str, object]]:
+    lines = (place / "out" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    return {row["requirement"]: row for row in map(json.loads, lines)}
+
+
+def test_every_verdict(place: Path) -> None:
+    done = run(place, "suite", "--manifests", "set", "--junitxml", "junit.xml")
+    assert done.returncode == 1, done.stdout
+    verdicts = {id: row["verdict"] for id, row in rows(place).items()}
+    assert verdicts == {
+        "MY-01": "passed", "MY-02": "failed", "MY-03": "warned", "MY-04": "cannot tell",
+        "MY-05": "not applicable", "MY-06": "not run", "MY-07": "error",
+    }  # fmt: skip
+    assert "1 failed, 1 passed, 1 warned, 1 cannot tell, 1 not applicable, 1 not run, 1 error" in done.stdout
+    assert "set/pod.yaml" in done.stdout
+    assert "4  MY-02" in done.stdout
+    assert "[pool] nodes" in done.stdout, "how to supply the missing fact"
+    assert "blocked by MY-02" in done.stdout
+    assert "Traceback" not in done.stdout.partition("ERRORS")[0]
+    junit = (place / "junit.xml").read_text()
+    assert 'errors="1" failures="1" skipped="3"' in junit
+    assert "set/pod.yaml:4: Pod/a metadata.name" in junit
+
+
+def test_reports_keep_their_schemas(place: Path) -> None:
+    run(place, "suite", "--manifests", "set")
+    schemas = ROOT / "reports" / "schema"
+    result = json.loads((schemas / "result.schema.json").read_text())
+    for row in rows(place).values():
+        jsonschema_rs.validate(result, row)
+    report = json.loads((place / "out" / "report.json").read_text())
+    schema = json.loads((schemas / "report.schema.json").read_text())
+    schema["properties"]["results"]["items"] = {"type": "object"}
+    jsonschema_rs.validate(schema, report)
+    assert report["outcome"] == "failure"
+    assert [row["requirement"] for row in report["results"]] == ["MY-02", "MY-03", "MY-04", "MY-06", "MY-07"]
+    assert report["options"]["--manifests"] == {"value": ["set"], "source": "command line"}
+
+
+def test_a_warning_fails_only_a_strict_run(place: Path) -> None:
+    assert run(place, "suite", "--manifests", "set", "-k", "warns").returncode == 0
+    assert run(place, "suite", "--manifests", "set", "-k", "warns", "--strict").returncode == 1
+    assert run(place, "suite", "--manifests", "set", "-k", "cannot", "--strict").returncode == 1
+
+
+def test_nothing_judged_is_not_green(place: Path) -> None:
+    assert run(place, "suite", "--manifests", "set", "-k", "does_not_apply").returncode == 5
+    assert run(place, "suite", "--manifests", "set", "-k", "cannot").returncode == 5
+
+
+def test_standard_input(place: Path) -> None:
+    done = run(place, "suite", "--manifests", "-", "-k", "fails", stdin=POD)
+    assert done.returncode == 1
+    assert "<stdin>" in done.stdout
+
+
+def test_unusable_input_is_exit_code_4(place: Path) -> None:
+    done = run(place, "suite", "--manifests", "nowhere")
+    assert done.returncode == 4
+    assert "nowhere: no such file or folder" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert not (place / "out").exists(), "nothing was judged, so nothing is written"
+
+
+def test_a_report_folder_that_cannot_be_written(place: Path) -> None:
+    (place / "out").write_text("a file")
+    done = run(place, "suite", "--manifests", "set")
+    assert done.returncode == 4
+    assert "--report-dir" in done.stderr
+
+
+def test_waivers(place: Path) -> None:
+    waiver = '[[waiver]]\nid = "IMG-01"\nobject = "Pod/a"\nreason = "x"\nexpires = 2099-01-01\n'
+    (place / "set" / "seatrial.toml").write_text(waiver)
+    suite = [str(ROOT / "suites" / "static" / "test_img.py"), "-k", "pinned_to_a_version"]
+    assert run(place, *suite, "--manifests", "set").returncode == 0
+    assert rows(place)["IMG-01"]["waived"]
+    (place / "set" / "pod.yaml").write_text(POD.replace("image: x", "image: x:1.2.3"))
+    done = run(place, *suite, "--manifests", "set")
+    assert done.returncode == 1
+    assert "matches no finding" in done.stdout
+
+
+def test_requirements_that_break_the_rules_are_named_together(place: Path) -> None:
+    suite = place / "suite" / "static" / "test_my.py"
+    suite.write_text(SUITE.replace('"MY-02"', '"MY-01"').replace('"MY-04"', '"MY-03"'))
+    done = run(place, "suite", "--manifests", "set")
+    assert done.returncode == 4
+    assert "id MY-01 is taken" in done.stderr
+    assert "id MY-03 is taken" in done.stderr
+
+
+def test_workers_of_xdist_give_the_same_results(place: Path) -> None:
+    done = run(place, "suite", "--manifests", "set", "-n", "2", "-p", "xdist")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(rows(place)) == 7
+
+
+def test_listing(place: Path) -> None:
+    done = run(place, "suite", "--list-requirements")
+    assert done.returncode == 0
+    assert "MY-02   MUST NOT   A pod MUST NOT be called a." in done.stdout
+    assert not (place / "out").exists()
+
+
+def test_no_colours_in_a_pipe(place: Path) -> None:
+    assert "\x1b[" not in run(place, "suite", "--manifests", "set").stdout
+
+
+def test_heavy_packages_are_not_imported(place: Path) -> None:
+    probe = "import sys, pytest; pytest.main(); print(sorted(set(sys.modules) & set(sys.argv[1].split(','))))"
+    heavy = "kubernetes,locust,gevent,numpy,matplotlib"
+    code = probe.replace("pytest.main()", "pytest.main(['-q', '-p', 'seatrial.plugin', 'suite', '--manifests', 'set'])")
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, heavy], cwd=place, env=environment, text=True, capture_output=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
