@@ -138,8 +138,14 @@ def declared(name: str) -> Fact:
 
 
 def closest(name: str) -> str | None:
-    """The declared name most like `name`; None when nothing is."""
-    matches = difflib.get_close_matches(name, [fact.name for fact in FACTS], n=1, cutoff=0.7)
+    """The declared name most like `name`, first in its own table, then everywhere; None when nothing is."""
+    section, _, key = name[:100].partition(".")
+    own = {fact.name.partition(".")[2]: fact.name for fact in FACTS if fact.name.partition(".")[0] == section}
+    if own:
+        matches = difflib.get_close_matches(key, own, n=1)
+        elsewhere = [fact.name for fact in FACTS if fact.name.partition(".")[2] == key]
+        return own[matches[0]] if matches else next(iter(elsewhere), None)
+    matches = difflib.get_close_matches(name[:100], [fact.name for fact in FACTS], n=1, cutoff=0.7)
     return matches[0] if matches else None
 
 

@@ -12,7 +12,8 @@ from seatrial.facts import FACTS, Fact, declared, unknown
 from seatrial.toml_lines import line_of, lines
 from seatrial.waiver import Waiver
 
-_LIMIT = 256 * 1024
+_LIMIT = 64 * 1024
+_MOST = 100
 _TOML_PLACE = re.compile(r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column \d+|end of document)\)", re.DOTALL)
 
 
@@ -41,9 +42,10 @@ def read(path: Path) -> Statements:
 
 def _text(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(_LIMIT + 1)
         if len(content) > _LIMIT:
-            raise TargetError([f"{path}: {len(content):,} bytes are no target file; the limit is {_LIMIT:,}"])
+            raise TargetError([f"{path}: is no target file: it has more than {_LIMIT:,} bytes"])
         return content.decode("utf-8-sig")
     except OSError as error:
         raise TargetError([f"{path}: cannot be read: {error.strerror or error}"]) from None
@@ -85,13 +87,17 @@ class _Reading:
                 self._read(value, (key,))
         if self._problems:
             ordered = sorted(self._problems, key=lambda problem: problem[0])
-            raise TargetError([f"{self._file}:{line}: {_one_line(text)}" for line, text in ordered])
+            shown = [f"{self._file}:{line}: {_one_line(text)}" for line, text in ordered]
+            more = [f"{self._file}: may have more problems; mend these {len(shown)} first"]
+            raise TargetError(shown + more * (len(shown) >= _MOST))
         return Statements(self._facts, self._places, tuple(self._waivers))
 
     def _problem(self, path: tuple[str | int, ...], text: str) -> None:
         self._problems.append((line_of(self._lines, path), text))
 
     def _read(self, value: object, path: tuple[str, ...]) -> None:
+        if len(self._problems) >= _MOST:
+            return
         name = ".".join(path)
         fact = _fact(path)
         if fact is not None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 
 Path = tuple[str | int, ...]
 
@@ -59,7 +60,8 @@ def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
 
 
 def _split(keys: str) -> list[str]:
-    return [match[1] or match[2] or match[3] or "" for match in _KEY.finditer(keys)]
+    matches = islice(_KEY.finditer(keys), _DEPTH)  # facts need three levels; deeper keys stand where these do
+    return [match[1] or match[2] or match[3] or "" for match in matches]
 
 
 def _resolve(keys: list[str], base: Path, counts: Mapping[Path, int]) -> Path:
