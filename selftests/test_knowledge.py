@@ -293,6 +293,7 @@ def test_known_images():
     assert role("lmsysorg/sglang:v0.5.9") == ("engine", "sglang")
     assert role("ccr.ccs.tencentyun.com/llm/sglang:v0.5.9") == ("engine", "sglang")
     assert role("imroc/open-webui:main") == ("client", "open-webui")
+    assert role("openwebui/open-webui:0.6.5") == ("client", "open-webui")
     assert role("vllm/vllm-openai:v0.8.0") == ("engine", "vllm")
     assert role("nginx") is None
     assert images.image(images.reference("ccr.ccs.tencentyun.com/llm/sglang")) is None

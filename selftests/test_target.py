@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.facts import FACTS, closest, declared
-from seatrial.target import ExistingObject, MissingFact, Taint, Target, TargetError, load
+from seatrial.target import ExistingObject, MissingFact, Taint, Target, TargetError, load, parse
 from seatrial.toml_lines import line_of, lines
 from seatrial.waiver import Waiver
 
@@ -106,6 +106,12 @@ def test_a_good_file(target_file):
     assert target.source("lws.version") == ""
     assert [waiver.place for waiver in target.waivers] == [f"{path}:35", f"{path}:41"]
     assert list(target.below("stock.")) == ["stock.ap-guangzhou-6"]
+
+
+def test_text_without_a_file():
+    assert parse(GOOD, Path("seatrial.toml")).source("pool.nodes") == "seatrial.toml:14"
+    with pytest.raises(TargetError, match=r"x\.toml:1: unknown key"):
+        parse("a = 1", Path("x.toml"))
 
 
 def test_tables_of_an_array(target_file):

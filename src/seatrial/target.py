@@ -16,7 +16,18 @@ from seatrial.finding import Where
 from seatrial.target_file import TargetError
 from seatrial.waiver import Waiver
 
-__all__ = ["FACTS", "ExistingObject", "Fact", "FactPlace", "MissingFact", "Taint", "Target", "TargetError", "load"]
+__all__ = [
+    "FACTS",
+    "ExistingObject",
+    "Fact",
+    "FactPlace",
+    "MissingFact",
+    "Taint",
+    "Target",
+    "TargetError",
+    "load",
+    "parse",
+]
 
 
 class MissingFact(LookupError):
@@ -102,3 +113,8 @@ class Target:
 def load(path: Path) -> Target:
     """Read a target file. Raises TargetError with every problem of the file at once."""
     return Target(*target_file.read(path))
+
+
+def parse(text: str, path: Path) -> Target:
+    """Read the text of a target file; `path` is what messages call it. Raises TargetError as `load` does."""
+    return Target(*target_file.parse(text, path))

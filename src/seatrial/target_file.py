@@ -35,7 +35,11 @@ class Statements(NamedTuple):
 
 def read(path: Path) -> Statements:
     """Read a target file. Raises TargetError with every problem of the file at once."""
-    text = _text(path)
+    return parse(_text(path), path)
+
+
+def parse(text: str, path: Path) -> Statements:
+    """Read the text of a target file; `path` is what messages call it. Raises TargetError as `read` does."""
     document = _parsed(path, text)
     return _Reading(str(path), lines(text)).statements(document)
 
