@@ -68,7 +68,7 @@ class Fact(Enum):
     ZERO_REPLICAS_ANY_BUDGET = (Release(0, 6, 0), "replicas 0 may have both rollout budgets 0 (lws#439)")
     SIZE_MUTABLE = (Release(0, 7, 0), "size may be changed")
     PARTITION = (Release(0, 7, 0), "rollingUpdateConfiguration.partition exists")
-    UNREADY_DO_NOT_BLOCK = (Release(0, 7, 0), "old groups that are not ready do not block a rollout (lws#567)")
+    UNREADY_COUNT = (Release(0, 7, 0), "old groups that are not ready count against maxUnavailable (lws#567)")
     PARTITION_CHECKED = (Release(0, 8, 0), "a negative partition is refused (lws#618)")
     CLAIM_TEMPLATES = (Release(0, 8, 0), "volumeClaimTemplates and persistentVolumeClaimRetentionPolicy exist")
     RECREATE_AFTER_START_ANNOTATION = (Release(0, 8, 0), "annotation experimental-recreate-group-after-start exists")
@@ -124,10 +124,10 @@ def release(text: str) -> Release:
 
 
 def _closest_number(major: int, minor: int, patch: int | None) -> Release:
-    def distance(known: Release) -> tuple[int, int, int]:
-        return abs(known.major - major), abs(known.minor - minor), abs(known.patch - (patch or 0))
-
-    return min(RELEASES, key=distance)
+    wanted = Release(major, minor, patch or 0)
+    if wanted > NEWEST:
+        return NEWEST
+    return min(RELEASES, key=lambda known: [abs(a - b) for a, b in zip(known, wanted, strict=True)])
 
 
 def _closest_text(text: str) -> Release:

@@ -146,7 +146,7 @@ def _partition(budget: Budget, states: Sequence[GroupState], release: Release) -
     replicas = len(states)
     step = budget.unavailable + budget.surge - (budget.most - replicas)
     base = max(0, replicas - _done_from_the_top(states) - step)
-    if not release.has(Fact.UNREADY_DO_NOT_BLOCK):
+    if not release.has(Fact.UNREADY_COUNT):
         return base
     partition = base + sum(not state.ready for state in states[:base])
     for index in range(min(partition, replicas - 1), base - 1, -1):
