@@ -163,6 +163,7 @@ WRONG = [
     ("namespace.llm = 3", "1: `namespace.llm` has to be a table"),
     ("[namespace.llm]\nlabel = {}", "2: unknown key `namespace.llm.label`, did you mean `namespace.<name>.labels`?"),
     ("[namespace.llm]\nlabels = { a = 1 }", "2: `namespace.llm.labels` has to be a table of strings"),
+    ("[kubernetes]\nversion = '28'", "2: `kubernetes.version` has to be a version with at least two numbers"),
     ("[pool]\nnodes = -1", "2: `pool.nodes` has to be a whole number"),
     ("[pool]\nnodes = true", "2: `pool.nodes` has to be a whole number"),
     ("[pool]\nnodes = 2.0", "2: `pool.nodes` has to be a whole number"),

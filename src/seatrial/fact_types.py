@@ -61,6 +61,13 @@ def _version(value: object, form: Form) -> str:
     return value.strip()
 
 
+def _release(value: object, form: Form) -> str:
+    version = _version(value, form)
+    if "." not in version:
+        raise WrongValue(f"a version with at least two numbers, such as {form.example}")
+    return version
+
+
 def _number(value: object, _form: Form) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise WrongValue("a number above 0, without quotes")
@@ -129,6 +136,7 @@ TYPES: Mapping[str, Callable[[object, Form], Any]] = {
     "string": _string,
     "word": _word,
     "version": _version,
+    "release": _release,
     "number": _number,
     "count": _count,
     "flag": _flag,

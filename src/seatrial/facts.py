@@ -43,7 +43,7 @@ class Fact:
 
 
 FACTS: tuple[Fact, ...] = (
-    Fact("kubernetes.version", "version", "version of the API server", '"v1.34.1-tke.8"'),
+    Fact("kubernetes.version", "release", "version of the API server", '"v1.34.1-tke.8"'),
     Fact("kubernetes.gates", "strings", "feature gates that are switched on", '["StatefulSetStartOrdinal"]'),
     Fact(
         "cluster.type",
@@ -86,18 +86,18 @@ FACTS: tuple[Fact, ...] = (
     Fact("cfs.fsid", "string", "mount-point id, eight hexadecimal digits", '"7c9e2b40"'),
     Fact("cfs.host", "string", "IPv4 address of the mount point", '"10.0.16.5"'),
     Fact("cfs.read_gb_s", "number", "rate at which one node reads, GB/s", "2.0"),
-    Fact("lws.version", "version", "release of the LWS controller", '"0.9.0"'),
-    Fact("lws.crd_version", "version", "release that the installed CRD comes from", '"0.9.0"'),
+    Fact("lws.version", "release", "release of the LWS controller", '"0.9.0"'),
+    Fact("lws.crd_version", "release", "release that the installed CRD comes from", '"0.9.0"'),
     Fact("lws.release", "string", "name of the installed release or application", '"lws"'),
     Fact("lws.namespace", "string", "namespace of the controller", '"lws-system"'),
     Fact("lws.image", "string", "image of the controller", '"docker.io/k8smirror/lws:v0.9.0"'),
     Fact("lws.source", "word", "where the install came from", '"market"', ("market", "project", "third-party")),
     Fact("lws.install", "word", "how it was installed", '"helm"', ("market", "helm", "kubectl")),
-    Fact("lws.upgrade_to", "version", "release of a planned upgrade", '"0.10.0"'),
+    Fact("lws.upgrade_to", "release", "release of a planned upgrade", '"0.10.0"'),
     Fact("lws.crd_kept", "flag", "whether the CRD has helm.sh/resource-policy: keep", "true"),
     Fact("lws.scheduler_provider", "word", "gang scheduler in the controller's config", '"none"', ("none", "volcano")),
     Fact("engine.name", "word", "engine in an image that does not say it", '"sglang"', ("sglang", "other")),
-    Fact("engine.version", "version", "SGLang version behind a tag that does not say it", '"0.5.9"'),
+    Fact("engine.version", "release", "SGLang version behind a tag that does not say it", '"0.5.9"'),
     Fact("engine.cuda", "version", "CUDA version of the image", '"12.9"'),
     Fact("model.checkpoint", "word", "form of the weights", '"fp8"', ("fp8", "bf16", "int8", "awq")),
     Fact("model.repository", "string", "repository of the weights", '"deepseek-ai/DeepSeek-R1"'),
