@@ -26,7 +26,7 @@ spec:
 
 def _set(spec: str, *others: str, target: Target | None = None) -> tuple[ManifestSet, SetPod]:
     texts = [POD, POLICY + indent(spec, "  "), *others]
-    manifests = load_texts("set", {"all.yaml": "---\n".join(texts)}, target or Target.empty())
+    manifests = load_texts("set", {"all.yaml": "\n---\n".join(texts)}, target or Target.empty())
     return manifests, next(pod for pod in pods(manifests) if pod.template.document.name == "a")
 
 

@@ -1,0 +1,23 @@
+"""The variables that the kubelet puts into every container for each Service of its namespace.
+
+Source: Kubernetes documentation, Service, Environment variables.
+"""
+
+from collections.abc import Iterator
+
+from seatrial.manifests.document import Document
+
+# What SGLang and torch read themselves, of all names that a Service can produce.
+# Source: sglang#4527 and srt/environ.py of SGLang; torch.distributed, environment variable initialization.
+ENGINE_VARIABLES = frozenset({"SGLANG_PORT", "SGLANG_TCP_STORE_PORT", "MASTER_PORT"})
+
+
+def link_names(service: Document) -> Iterator[str]:
+    """The names of the variables of a Service with a cluster address."""
+    prefix = service.name.upper().replace("-", "_")
+    yield from (f"{prefix}_SERVICE_HOST", f"{prefix}_SERVICE_PORT", f"{prefix}_PORT")
+    for port in service.at("spec", "ports"):
+        if port["name"].text:
+            yield f"{prefix}_SERVICE_PORT_{port['name'].text.upper().replace('-', '_')}"
+        form = f"{prefix}_PORT_{port['port'].integer}_{(port['protocol'].text or 'TCP').upper()}"
+        yield from (form, f"{form}_PROTO", f"{form}_PORT", f"{form}_ADDR")
