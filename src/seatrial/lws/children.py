@@ -4,8 +4,7 @@ Source: `constructLeaderStatefulSetApplyConfiguration`, `constructWorkerStateful
 `CreateHeadlessServiceIfNotExists` in kubernetes-sigs/lws.
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import keys
 from .admission import default
@@ -16,8 +15,7 @@ from .releases import Fact, Release
 from .rollout import budget
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A defaulted set, read once: what its children have in common."""
 
     spec: dict[str, Any]
@@ -110,7 +108,7 @@ def worker_source(plan: Plan, leader: Pod, node_labels: dict[str, str], with_pod
     service = leader.name if plan.per_group_service else plan.name
     labels = _worker_set_labels(plan, leader)
     source = _source(plan, "worker", leader.name, service, labels, added, with_pod_index)
-    return replace(source, node_selector=source.node_selector | node_labels) if node_labels else source
+    return source._replace(node_selector=source.node_selector | node_labels) if node_labels else source
 
 
 def _source(

@@ -6,7 +6,7 @@ Source: pkg/controllers/{leaderworkerset,pod}_controller.go of kubernetes-sigs/l
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 from . import keys
 from .children import (
@@ -59,7 +59,7 @@ class Lazy(Sequence[T]):
         return self._make(picked)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """One replica of the set: its leader, and those of its workers that were asked for.
 
@@ -73,7 +73,7 @@ class Group:
     service: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Expansion:
     """What becomes of one LeaderWorkerSet at rest.
 
@@ -144,8 +144,7 @@ def expand(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Maker:
+class _Maker(NamedTuple):
     """Makes groups; holds what is the same for all of them."""
 
     plan: Plan

@@ -6,7 +6,7 @@ Not modelled: the TPU_* variables of pods that ask for google.com/tpu, and gang 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import keys
 from .naming import group_key, subgroup_key
@@ -25,7 +25,7 @@ class Subgroup:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pod:
     """One pod of a group, before the API server's own defaults.
 
@@ -97,8 +97,7 @@ Environment = tuple[Mapping[str, Any], list[Any]]
 """A container and those of its own variables that the webhook keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """A pod template with what is the same for all pods made from it."""
 
     path: tuple[str, ...]
@@ -148,8 +147,7 @@ def _kept(container: Mapping[str, Any], injected: set[str]) -> list[Any]:
     return kept
 
 
-@dataclass(frozen=True, slots=True)
-class PodSource:
+class PodSource(NamedTuple):
     """One StatefulSet as a source of pods: what all of its pods have in common, and how each is completed.
 
     `labels` and `annotations` are those of the StatefulSet's pod template.

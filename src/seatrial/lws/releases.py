@@ -4,7 +4,6 @@ Sources: the API types, webhooks and controllers of kubernetes-sigs/lws at each 
 Releases before 0.5.1 are not modelled.
 """
 
-import difflib
 import re
 from enum import Enum
 from typing import Final, NamedTuple
@@ -131,6 +130,8 @@ def _closest_number(major: int, minor: int, patch: int | None) -> Release:
 
 
 def _closest_text(text: str) -> Release:
+    import difflib  # only needed on the way to an error
+
     names = {str(known): known for known in RELEASES}
     close = difflib.get_close_matches(text, names, n=1, cutoff=0.0)
     return names[close[0]] if close else DEFAULT
