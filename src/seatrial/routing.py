@@ -1,6 +1,6 @@
 """The Services through which clients reach the leaders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
@@ -58,7 +58,7 @@ class ApiService:
             meant = [lws for lws in everywhere if any(self.selects(pod.labels) for pod in lws.pods)]
         return [lws for lws in meant if lws.namespace == self.namespace] or meant
 
-    def selects(self, labels: dict[str, str]) -> bool:
+    def selects(self, labels: Mapping[str, str]) -> bool:
         """Whether the selector matches these labels, whatever the namespace."""
         return service_matches(self.selector.raw, labels)
 
