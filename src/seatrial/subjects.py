@@ -4,10 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from seatrial import routing, serving
+from seatrial.claims import claims
 from seatrial.download import downloads
 from seatrial.finding import NotApplicable
 from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
+from seatrial.model_volumes import model_volumes
+from seatrial.storage_classes import storage_classes
 
 
 class Subject(Protocol):
@@ -28,6 +31,9 @@ _SUBJECTS: dict[str, tuple[Callable[[ManifestSet], Iterable[Any]], str]] = {
     ),
     "api_service": (routing.api_services, "the set has no API Service (SVC-14 judges that)"),
     "download": (downloads, "the set downloads no model"),
+    "storage_class": (storage_classes, "the set has no StorageClass"),
+    "claim": (claims, "the set has no PersistentVolumeClaim"),
+    "model_volume": (model_volumes, "the set neither serves nor downloads a model"),
 }
 NAMES = tuple(_SUBJECTS)
 
