@@ -237,8 +237,8 @@ def test_service_stays_inside_the_cluster(api_service: ApiService) -> Outcomes:
     source=("sglang#4527", "sglang#4528"),
 )
 def test_service_links_do_not_collide(group: Group) -> Outcomes:
-    """A Service in the namespace of the group MUST NOT be named so that its injected env collides with an engine \
-variable."""
+    """A Service in the namespace of the group MUST NOT be named so that its injected env collides with an engine
+    variable."""
     linked = [role for role in group.roles if role.template.spec["enableServiceLinks"].boolean is not False]
     if not linked:
         raise NotApplicable("enableServiceLinks is false")
@@ -291,8 +291,8 @@ def _backend(deployment: ManifestSet, backend: Backend) -> Outcomes:
     fix='HTTPRoute: timeouts.request: 0s; ingress-nginx: nginx.ingress.kubernetes.io/proxy-read-timeout: "3600".',
 )
 def test_routes_wait_for_long_answers(deployment: ManifestSet) -> Outcomes:
-    """An HTTPRoute or Ingress in front of the API SHOULD carry an explicit request timeout long enough for a long \
-reasoning answer."""
+    """An HTTPRoute or Ingress in front of the API SHOULD carry an explicit request timeout long enough for a long
+    reasoning answer."""
     apis = {(service.namespace, service.name) for service in api_services(deployment)}
     leading = [
         route
