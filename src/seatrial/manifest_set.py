@@ -18,11 +18,20 @@ Built = TypeVar("Built")
 class ManifestSet:
     """All objects of a set, with the look-ups that requirements share. Built once, never changed."""
 
-    def __init__(self, name: str, documents: list[Document], target: Target, namespace: str = DEFAULT_NAMESPACE) -> None:
+    def __init__(
+        self,
+        name: str,
+        documents: list[Document],
+        target: Target,
+        namespace: str = DEFAULT_NAMESPACE,
+        definition: dict[str, Any] | None = None,
+    ) -> None:
         self.name = name
         self.documents = documents
         self.target = target
         self.default_namespace = namespace
+        self.definition = definition
+        """The CustomResourceDefinition of LeaderWorkerSet that the user gave, else None."""
         self._built: dict[Any, Any] = {}
 
     @property
@@ -86,20 +95,28 @@ class ManifestSet:
         return any(waiver.matches(requirement, object) for waiver in self.target.waivers)
 
 
-def load(location: Location, target: Target, namespace: str = DEFAULT_NAMESPACE) -> ManifestSet:
+def load(
+    location: Location, target: Target, namespace: str = DEFAULT_NAMESPACE, definition: dict[str, Any] | None = None
+) -> ManifestSet:
     """Read the files of a set.
 
     Raises UnreadableManifest, with one line for each problem, when a file cannot be read or nothing is in it.
     """
-    return _build(location.name, read(location), target, namespace)
+    return _build(location.name, read(location), target, namespace, definition)
 
 
 def load_texts(name: str, files: dict[str, str], target: Target) -> ManifestSet:
     """A set from texts in memory, by file name. Raises UnreadableManifest as `load` does."""
-    return _build(name, [Source(file, text) for file, text in files.items()], target, DEFAULT_NAMESPACE)
+    return _build(name, [Source(file, text) for file, text in files.items()], target)
 
 
-def _build(name: str, sources: list[Source], target: Target, namespace: str) -> ManifestSet:
+def _build(
+    name: str,
+    sources: list[Source],
+    target: Target,
+    namespace: str = DEFAULT_NAMESPACE,
+    definition: dict[str, Any] | None = None,
+) -> ManifestSet:
     found: list[Document] = []
     problems: list[str] = []
     for source in sources:
@@ -111,4 +128,4 @@ def _build(name: str, sources: list[Source], target: Target, namespace: str) -> 
         problems.append(f"{name}: its files hold no object; nothing to judge")
     if problems:
         raise UnreadableManifest("\n".join(problems))
-    return ManifestSet(name, found, target, namespace)
+    return ManifestSet(name, found, target, namespace, definition)

@@ -48,12 +48,13 @@ class Trial:
         problems: list[str] = []
         try:
             locations = locate(self._arguments)
+            definition = definition_file.load(Path(self._crd)) if self._crd is not None else None
         except UnreadableManifest as problem:
             raise UsageError([str(problem)]) from None
         for location in locations:
             try:
                 target = self._facts(location.folder)
-                found.append(manifest_set.load(location, target, self._namespace))
+                found.append(manifest_set.load(location, target, self._namespace, definition))
             except UnreadableManifest as problem:
                 problems.extend(str(problem).splitlines())
             except TargetError as problem:
