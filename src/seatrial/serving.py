@@ -6,7 +6,8 @@ from typing import Any
 
 from seatrial.finding import Blocked, CannotTell, Place
 from seatrial.knowledge import sglang
-from seatrial.knowledge.sglang import FlagTable, Parsed, Use
+from seatrial.knowledge.images import reference
+from seatrial.knowledge.sglang import FlagTable, Parsed, Unknown, Use
 from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
 from seatrial.lws.expand import Pod
 from seatrial.manifest_set import ManifestSet
@@ -76,7 +77,7 @@ class Role:
     def version(self) -> str | None:
         """The SGLang version: `engine.version` of the target, else what the image's tag says."""
         fact = self.manifests.target.get("engine.version")
-        return str(fact) if fact else sglang.version_of_image(self.image)
+        return str(fact) if fact else sglang.version_of_tag(reference(self.image).tag or "")
 
     def need_version(self) -> str:
         """Raises CannotTell when neither tag nor target says the version."""
@@ -112,7 +113,7 @@ class Role:
     @cached_property
     def argv(self) -> tuple[str, ...]:
         """SGLang's arguments as texts, of the first sample pod. Raises Blocked by ARG-00."""
-        return tuple(word.text for word in self.words)
+        return tuple(word.text if word.known else Unknown(word.text) for word in self.words)
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -162,7 +163,9 @@ class Role:
         if launch.argv:
             return self.place_of(launch.argv[0])
         command = self.container["command"]
-        return command if command.exists else self.container["args"] if self.container["args"].exists else self.container
+        return (
+            command if command.exists else self.container["args"] if self.container["args"].exists else self.container
+        )
 
     @property
     def port(self) -> int:
