@@ -23,14 +23,19 @@ _STRUCTURED = frozenset(
         "command_substitution", "arithmetic_expansion", "process_substitution",
     }
 )  # fmt: skip
-_COMMON = r"|\ue000(?P<reference>[^\ue001]*)\ue001|\$(?P<name>[A-Za-z_]\w*|[\d@*#?$!-])|\$\{(?P<braced>\w+)\}|(?P<opaque>`|\$[({])"
+_COMMON = (
+    r"|\ue000(?P<reference>[^\ue001]*)\ue001"
+    r"|\$(?P<name>[A-Za-z_]\w*|[\d@*#?$!-])|\$\{(?P<braced>\w+)\}|(?P<opaque>`|\$[({])"
+)
 _UNQUOTED = re.compile(r"\\\n|\\(?P<escaped>.)" + _COMMON, re.DOTALL)
 _QUOTED = re.compile(r"\\\n|\\(?P<escaped>[$`\"\\])" + _COMMON)
 _HEREDOC = re.compile(r"\\\n|\\(?P<escaped>[$`\\])" + _COMMON)
-_SINGLE = re.compile(r"\ue000(?P<reference>[^\ue001]*)\ue001")
+REFERENCE = re.compile(r"\ue000(?P<reference>[^\ue001]*)\ue001")
 _OPERATOR = re.compile(r":?[-+=?]|##?|%%?|//?[#%]?|\^\^?|,,?|@|:")
 _PATTERN_OPERATORS = frozenset({"#", "##", "%", "%%", "/", "//", "/#", "/%", "^", "^^", ",", ",,"})
-_ANSI = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL)
+_ANSI = re.compile(
+    r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{1,4})|U([0-9a-fA-F]{1,8})|([0-7]{1,3})|c(.)|(.))", re.DOTALL
+)
 _ANSI_NAMED = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "e": "\x1b", "E": "\x1b"}
 
 
@@ -44,7 +49,9 @@ class Lexemes:
     def text(self, start: int, end: int) -> str:
         return self.source[start:end].decode(errors="replace")
 
-    def stretch(self, nodes: "Sequence[Tree]", start: int, end: int, raw: re.Pattern[str] = _UNQUOTED) -> tuple[Part, ...]:
+    def stretch(
+        self, nodes: "Sequence[Tree]", start: int, end: int, raw: re.Pattern[str] = _UNQUOTED
+    ) -> tuple[Part, ...]:
         """The parts between two byte offsets, of which ``nodes`` are the tree's view."""
         quoted = raw is not _UNQUOTED
         parts: list[Part] = []
@@ -67,7 +74,7 @@ class Lexemes:
         if body is None:
             return ()
         if literal:
-            return tuple(_raw_parts(self.text(body.start_byte, body.end_byte), _SINGLE, 0))
+            return tuple(_raw_parts(self.text(body.start_byte, body.end_byte), REFERENCE, 0))
         return self.stretch(body.children, body.start_byte, body.end_byte, _HEREDOC)
 
     def node(self, node: "Tree", quoted: bool) -> Sequence[Part]:
@@ -79,7 +86,7 @@ class Lexemes:
             case "translated_string":
                 return self.stretch(node.children, start + 2, end - 1, _QUOTED) or (Literal("", True),)
             case "raw_string":
-                return _raw_parts(self.text(start + 1, end - 1), _SINGLE, 0) or (Literal("", True),)
+                return _raw_parts(self.text(start + 1, end - 1), REFERENCE, 0) or (Literal("", True),)
             case "ansi_c_string":
                 return (Literal(_ANSI.sub(_ansi, self.text(start + 2, end - 1)), True),)
             case "simple_expansion":

@@ -11,8 +11,31 @@ from typing import TYPE_CHECKING
 
 from seatrial.manifests.shell.lexemes import Lexemes
 from seatrial.manifests.shell.syntax import (
-    AndOr, ArithmeticCommand, Assignment, Block, Case, CFor, Declaration, For, Function, Group, If, Literal, Node,
-    Part, Pipeline, Redirect, Redirected, Script, Simple, Subshell, Test, Unreadable, While, Word, plain,
+    AndOr,
+    ArithmeticCommand,
+    Assignment,
+    Block,
+    Case,
+    CFor,
+    Declaration,
+    For,
+    Function,
+    Group,
+    If,
+    Literal,
+    Node,
+    Part,
+    Pipeline,
+    Redirect,
+    Redirected,
+    Script,
+    Simple,
+    Subshell,
+    Test,
+    Unreadable,
+    While,
+    Word,
+    plain,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -20,8 +43,11 @@ if TYPE_CHECKING:
     from tree_sitter import Parser
 
 _REDIRECTS = frozenset({"file_redirect", "heredoc_redirect", "herestring_redirect"})
-_RESERVED = frozenset({"fi", "then", "else", "elif", "do", "done", "esac", "}", "in", "{", "if", "while", "until", "case", "for"})
+_RESERVED = frozenset(
+    {"fi", "then", "else", "elif", "do", "done", "esac", "}", "in", "{", "if", "while", "until", "case", "for"}
+)
 _SEPARATORS = frozenset({";", "&", "\n", "comment", ";;", ";&", ";;&", "heredoc_body", "heredoc_end"})
+_BRACKETS = frozenset({"(", ")"})
 _DEEPEST = 150
 
 
@@ -93,7 +119,12 @@ class _Reader:
         """Neighbours without white space between them are one word (the tree splits some of them)."""
         groups: list[list[Tree]] = []
         for node in nodes:
-            if groups and self.source[groups[-1][-1].end_byte : node.start_byte].replace(b"\\\n", b"") == b"":
+            if (
+                groups
+                and node.type not in _BRACKETS
+                and groups[-1][-1].type not in _BRACKETS
+                and self.source[groups[-1][-1].end_byte : node.start_byte].replace(b"\\\n", b"") == b""
+            ):
                 groups[-1].append(node)
             else:
                 groups.append([node])
@@ -113,7 +144,7 @@ class _Reader:
             elif child.type != "comment":
                 words.append(child)
         found = tuple(self.words(words))
-        if found and not assignments and plain(found[0].parts) in _RESERVED and words[0].text.decode() in _RESERVED:
+        if found and not assignments and plain(found[0].parts) in _RESERVED and self.text(words[0]) in _RESERVED:
             self.suspects.append(node.start_point.row)
         return Simple(found, tuple(assignments), tuple(redirects), node.start_point.row)
 
@@ -131,7 +162,11 @@ class _Reader:
         elif rest:
             value = self.word(rest)
         return Assignment(
-            self.text(target), value if items is None else items, self.text(operator) == "+=", index, node.start_point.row
+            self.text(target),
+            value if items is None else items,
+            self.text(operator) == "+=",
+            index,
+            node.start_point.row,
         )
 
     def assignments(self, node: "Tree") -> Node:
@@ -150,11 +185,12 @@ class _Reader:
         operator = next((self.text(child) for child in node.children if child.type.strip("<>&|-") == ""), "")
         if node.type == "heredoc_redirect":
             return [self.heredoc(node, operator)]
+        descriptor = next((self.text(child) for child in node.children if child.type == "file_descriptor"), "")
         targets = [child for child in node.children if child.is_named and child.type != "file_descriptor"]
         target = self.word(targets) if targets else None
         if node.type == "herestring_redirect":
-            return [Redirect("<<<", body=target)]
-        return [Redirect(operator, target)]
+            return [Redirect("<<<", descriptor, body=target)]
+        return [Redirect(operator, descriptor, target)]
 
     def heredoc(self, node: "Tree", operator: str) -> Redirect:
         children = {child.type: child for child in node.children}
@@ -179,7 +215,12 @@ class _Reader:
                         tail = tail or (part, child)
                     elif part.type in _REDIRECTS:
                         redirects += self.redirects(part)
-                    elif part.is_named and part.type not in {"heredoc_start", "heredoc_body", "heredoc_end", "file_descriptor"}:
+                    elif part.is_named and part.type not in {
+                        "heredoc_start",
+                        "heredoc_body",
+                        "heredoc_end",
+                        "file_descriptor",
+                    }:
                         words.append(part)
         body = self._with_redirects(inner, redirects, node)
         if tail is None:
@@ -195,7 +236,7 @@ class _Reader:
         if isinstance(body, Simple):
             return Simple(body.words, body.assignments, (*body.redirects, *redirects), body.line)
         if isinstance(body, Pipeline | AndOr):
-            # "! cmd > x" and "a && b > x": the redirection belongs to the last command; where output goes matters little.
+            # "a && b > x": the redirection is the last command's; where its output goes matters little.
             return body
         return Redirected(body, tuple(redirects))
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from seatrial.manifests.shell.values import Unsupported
 
@@ -58,10 +59,16 @@ def _bracket(characters: Sequence[tuple[str, bool]], i: int) -> tuple[str, int] 
     return f"[{'^' if negated else ''}{body}]", end + 1
 
 
+def costly(text: str, pieces: tuple[tuple[str, bool], ...]) -> bool:
+    """Whether matching could take noticeable time: a long text, or many stars against a middling one."""
+    stars = sum(piece.count("*") for piece, quoted in pieces if not quoted)
+    return len(text) > 2048 or (stars > 3 and len(text) > 128)
+
+
 def trim(text: str, operator: str, pieces: tuple[tuple[str, bool], ...]) -> str | None:
     """``${name#pattern}`` and its three relatives; None when the pattern is not supported."""
     pattern = translate(pieces)
-    if pattern is None:
+    if pattern is None or costly(text, pieces):
         return None
     cuts = range(len(text) + 1)
     if operator in {"#", "##"}:
@@ -78,7 +85,7 @@ def trim(text: str, operator: str, pieces: tuple[tuple[str, bool], ...]) -> str 
 def substitute(text: str, operator: str, pieces: tuple[tuple[str, bool], ...], replacement: str) -> str | None:
     """``${name/pattern/replacement}`` and its relatives; None when the pattern is not supported."""
     pattern = translate(pieces)
-    if pattern is None:
+    if pattern is None or costly(text, pieces):
         return None
     if not pieces or not any(piece for piece, _ in pieces):
         return text
@@ -130,7 +137,8 @@ def _braces(characters: list[tuple[str, bool]]) -> list[list[tuple[str, bool]]]:
 
 
 def _closing(characters: list[tuple[str, bool]], start: int) -> tuple[int, list[int]] | None:
-    depth, commas = 0, []
+    depth = 0
+    commas: list[int] = []
     for i in range(start, len(characters)):
         match characters[i]:
             case ("{", False):
@@ -149,7 +157,7 @@ def _alternatives(
 ) -> list[list[tuple[str, bool]]] | None:
     if commas:
         edges = [start, *commas, end]
-        return [word for a, b in zip(edges, edges[1:], strict=False) for word in _braces(characters[a + 1 : b])]
+        return [word for a, b in pairwise(edges) for word in _braces(characters[a + 1 : b])]
     inner = characters[start + 1 : end]
     found = _RANGE.match("".join(c for c, quoted in inner)) if not any(quoted for _, quoted in inner) else None
     return [[(text, False)] for text in _range(found)] if found else None

@@ -91,9 +91,10 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """``operator`` as written; a here-document or here-string carries its text in ``body``."""
+    """``operator`` as written, without the descriptor; a here-document or here-string has its text in ``body``."""
 
     operator: str
+    descriptor: str = ""
     target: Word | None = None
     body: Word | None = None
 

@@ -31,7 +31,7 @@ def bash_verdict(text: str, shell: str = "bash") -> SyntaxVerdict:
     options = ["--posix", "-n"] if shell in _POSIX_SHELLS else ["-n"]
     source = text.replace(REFERENCE_START, "_").replace(REFERENCE_END, "_")
     try:
-        run = subprocess.run(  # noqa: S603 - the script is read, never run
+        run = subprocess.run(
             [program, "--norc", "--noprofile", *options],
             input=source.encode(errors="surrogatepass"),
             capture_output=True,

@@ -1,0 +1,108 @@
+"""The ways a container's command line can go in one pod, each with the commands it reaches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from seatrial.manifests.launch.environment import Environment
+from seatrial.manifests.launch.references import expanded, marked
+from seatrial.manifests.shell.choices import Choices, explore
+from seatrial.manifests.shell.command import Command, Path, Word
+from seatrial.manifests.shell.interpreter import Abandoned, Halt, Interpreter, Leave, Run
+from seatrial.manifests.shell.invocation import ShellCall, shell_call, unwrap
+from seatrial.manifests.shell.state import environment_state
+from seatrial.manifests.shell.values import Unsupported, Value
+
+_LONGEST_SCRIPT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """``written`` are the raw elements, ``words`` what the kubelet makes of them; a script keeps its marks."""
+
+    written: tuple[tuple[Path, str], ...]
+    words: tuple[Word, ...]
+    call: ShellCall | None
+
+    @property
+    def script(self) -> Word | None:
+        return self.call.script if self.call else None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way through: what was run, how it ended, and why it could not be followed to its end, if so.
+
+    ``failed`` means that the shell leaves with a known non-zero status; ``abandoned`` that the way only waits on.
+    """
+
+    run: Run
+    failed: bool = False
+    abandoned: bool = False
+    unsupported: str | None = None
+
+    def first(self, wanted: Callable[[Sequence[Word]], bool]) -> Command | None:
+        return next((command for command in self.run.commands if wanted(command.program)), None)
+
+
+def command_line(container: Mapping[str, Any], environment: Environment) -> CommandLine:
+    """Command and args of a raw container after the kubelet's expansion. Elements of wrong types are skipped.
+
+    Raises Unsupported when a value grows out of all proportion.
+    """
+    written = tuple(
+        ((field, at), element if isinstance(element, str) else str(element))
+        for field in ("command", "args")
+        for at, element in enumerate(_elements(container.get(field)))
+        if isinstance(element, str | int | float)
+    )
+    words = tuple(_word(expanded(text, environment.reference), path) for path, text in written)
+    call = shell_call(unwrap(words).words)
+    if call is None or call.script is None:
+        return CommandLine(written, words, call)
+    texts: dict[Path, str] = dict(written)
+    path = call.script.path
+    script = Word(marked(texts[path], environment.reference), path=path)
+    words = tuple(script if word.path == path else word for word in words)
+    return CommandLine(written, words, replace(call, script=script))
+
+
+def ways(
+    line: CommandLine, environment: Environment, stops: Callable[[Sequence[Word]], bool]
+) -> tuple[list[Way], bool]:
+    """Every way, at most a few dozen; the flag says whether all were seen. Never raises."""
+    if line.script is not None and len(line.script.text) > _LONGEST_SCRIPT:
+        run = _run(Choices(), environment, stops)
+        return [Way(run, unsupported="the script is longer than 1 MiB")], True
+
+    return explore(lambda choices: _follow(line, _run(choices, environment, stops), environment))
+
+
+def _run(choices: Choices, environment: Environment, stops: Callable[[Sequence[Word]], bool]) -> Run:
+    return Run(choices, stops, environment.reference)
+
+
+def _follow(line: CommandLine, run: Run, environment: Environment) -> Way:
+    state = environment_state(environment.values, environment.may_be_set)
+    shell = Interpreter(run, state, set(environment.values), ())
+    try:
+        status = shell.external(line.words)
+    except Halt:
+        status = None
+    except Abandoned:
+        return Way(run, abandoned=True)
+    except Leave as leave:
+        status = leave.status
+    except Unsupported as reason:
+        return Way(run, unsupported=str(reason))
+    except RecursionError:
+        return Way(run, unsupported="the script is nested too deeply")
+    return Way(run, failed=bool(status))
+
+
+def _word(value: Value, path: Path) -> Word:
+    return Word(value.text, value.known, True, value.sources, path)
+
+
+def _elements(raw: Any) -> list[Any]:
+    return raw if isinstance(raw, list) else []
