@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
+from seatrial.fact_types import Taint
 from seatrial.finding import Place
 from seatrial.knowledge import instances
 from seatrial.lws.selectors import matches
@@ -112,9 +113,24 @@ def can_meet(manifests: ManifestSet, one: HostPod, other: HostPod) -> bool | Non
     if _repels(one.template, other.template) or _repels(other.template, one.template):
         return False
     if not (one.gpus and other.gpus):
-        return True
+        return (not one.gpus and not other.gpus) or _tolerates_pool(manifests, other if one.gpus else one)
     available = _gpus_per_node(manifests, {**others, **ones})
     return None if available is None else one.gpus + other.gpus <= available
+
+
+def _tolerates_pool(manifests: ManifestSet, pod: HostPod) -> bool:
+    """Whether a pod without GPUs may land on the GPU nodes, as far as the target states their taints."""
+    taints = [taint for taint in manifests.target.get("pool.taints") or () if taint.effect != "PreferNoSchedule"]
+    tolerations = list(pod.template.spec["tolerations"])
+    return all(any(_tolerates(toleration, taint) for toleration in tolerations) for taint in taints)
+
+
+def _tolerates(toleration: Node, taint: Taint) -> bool:
+    key, effect = toleration["key"].text or "", toleration["effect"].text or ""
+    exists = toleration["operator"].text == "Exists"
+    if effect not in ("", taint.effect) or (key != taint.key and (key or not exists)):
+        return False
+    return exists or (toleration["value"].text or "") == taint.value
 
 
 def _gpus_per_node(manifests: ManifestSet, selector: dict[str, str]) -> int | None:

@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 from seatrial.finding import Place
-from seatrial.manifests.launch import Command
 from seatrial.serving import Role
 from seatrial.variables import hidden_sources, variables
 
@@ -42,18 +41,13 @@ def has_several_interfaces(role: Role) -> bool:
 def interface(role: Role, name: str) -> Interface | None:
     """The variable as the engine of a role gets it; None when nothing sets it."""
     own = variables(role.manifests, role.group.namespace, role.container).get(name)
-    launched = next((each for each in reversed(role.launch.commands) if _starts_engine(each)), None)
-    exported = launched.environment.get(name) if launched else None
+    exported = role.launch.environment.get(name)
     if exported is not None and (own is None or own.text != exported.text):
         return Interface(_place_of_export(role, name), exported.text if exported.known else None)
     if own is not None:
         return Interface(own.place, own.text)
     hidden = hidden_sources(role.manifests, role.group.namespace, role.container)
     return Interface(role.container["envFrom"], None, certain=False) if hidden else None
-
-
-def _starts_engine(command: Command) -> bool:
-    return any("sglang" in word.text for word in command.program)
 
 
 def _place_of_export(role: Role, name: str) -> Place:
