@@ -5,7 +5,9 @@ Kubernetes' own validation (pkg/apis/*/validation). Values of a wrong type are l
 """
 
 from collections.abc import Iterator
+from functools import cache
 
+from seatrial.knowledge import kubernetes
 from seatrial.lws.selectors import matches
 from seatrial.manifests import names
 from seatrial.manifests.document import Document, Node
@@ -17,27 +19,38 @@ Broken = Iterator[tuple[Node, str, str]]
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+# Not an object of a cluster: kustomize reads it and it needs no name.
+_UNNAMED_GROUPS = ("kustomize.config.k8s.io",)
 
 
 def of(document: Document) -> Broken:
     """Every broken coupling of one object."""
     yield from _metadata(document)
     for template in pod_templates(document):
-        yield from _template(document, template)
-    if document.kind in _SELECTING:
+        yield from _template(template)
+    identity = (document.group, document.kind)
+    if document.group in ("", "apps") and document.kind in _SELECTING:
         yield from _selector(document)
-    if document.kind == "Service" and not document.group:
+    if identity == ("", "Service"):
         yield from _service_ports(document)
-    if document.kind == "PersistentVolumeClaim":
+    if identity == ("", "PersistentVolumeClaim"):
         yield from _claim(document.root)
-    claims = document.at("spec", "leaderWorkerTemplate") if is_leader_worker_set(document) else document["spec"]
-    for claim in claims["volumeClaimTemplates"]:
+    if identity == ("apps", "StatefulSet"):
+        yield from _claim_templates(document["spec"])
+    if is_leader_worker_set(document):
+        yield from _claim_templates(document.at("spec", "leaderWorkerTemplate"))
+
+
+def _claim_templates(owner: Node) -> Broken:
+    for claim in owner["volumeClaimTemplates"]:
         yield from _claim(claim)
 
 
 def _metadata(document: Document) -> Broken:
     metadata = document["metadata"]
     name, generated = metadata["name"], metadata["generateName"]
+    if document.group in _UNNAMED_GROUPS:
+        return
     if not name.text and not generated.text:
         if not isinstance(name.raw, (int, float, bool, list, dict)):
             yield name, "no name", "a name"
@@ -56,15 +69,16 @@ def _labels(metadata: Node) -> Broken:
         if value.text and (wrong := names.label_value(value.text)):
             yield value, f"label value {_short(value.text)} {wrong}", "a valid label value"
     for key, value in metadata["annotations"].items():
-        if wrong := names.label_key(key):
+        if wrong := names.label_key(key.lower()):  # in annotations the prefix may have capitals
             yield value, f"annotation key {_short(key)} {wrong}", "a valid annotation key"
 
 
-def _template(document: Document, template: PodTemplate) -> Broken:
+def _template(template: PodTemplate) -> Broken:
     if template.node.path:
         yield from _labels(template.node["metadata"])
-    if not template.containers and template.node.exists:
-        yield template.spec["containers"], "no container", "at least one container"
+    containers = template.spec["containers"]
+    if template.node.exists and containers.raw in (None, []):
+        yield containers, "no container", "at least one container"
     yield from _unique_names(template)
     for container in template.all_containers:
         yield from _container(container)
@@ -104,6 +118,8 @@ def _container(container: Node) -> Broken:
     yield from _mount_paths(container)
     for probe in _PROBES:
         yield from _handler(container[probe])
+        for handler in ("httpGet", "tcpSocket"):
+            yield from _target_port(container.at(probe, handler, "port"))
     for hook in ("postStart", "preStop"):
         yield from _handler(container.at("lifecycle", hook), (*_HANDLERS, "sleep"))
     yield from _resources(container["resources"])
@@ -133,16 +149,23 @@ def _port(node: Node, *, zero: bool = False) -> Broken:
         yield node, f"port {number} {wrong}", "1 to 65535"
 
 
+def _target_port(node: Node) -> Broken:
+    yield from _port(node)
+    if node.text and (wrong := names.port_name(node.text)):
+        yield node, f"port {_short(node.text)} {wrong}", "a number or a valid port name"
+
+
 def _service_ports(document: Document) -> Broken:
-    ports = list(document.at("spec", "ports"))
+    spec = document["spec"]
+    ports = list(spec["ports"])
+    headless = spec["clusterIP"].text == "None" or spec["type"].text == "ExternalName"
+    if not headless and isinstance(spec.raw, dict) and spec["ports"].raw in (None, []):
+        yield spec["ports"], "no port", "at least one port, or clusterIP: None"
     for port in ports:
         yield from _port(port["port"])
-        yield from _port(port["targetPort"])
-        if len(ports) > 1 and not port["name"].raw:
+        yield from _target_port(port["targetPort"])
+        if len(ports) > 1 and port["name"].raw in (None, ""):
             yield port["name"], "a port without a name", "a name for each of several ports"
-        target = port["targetPort"]
-        if target.text and (wrong := names.port_name(target.text)):
-            yield target, f"target port {_short(target.text)} {wrong}", "a number or a valid port name"
 
 
 def _resources(resources: Node) -> Broken:
@@ -155,18 +178,27 @@ def _resources(resources: Node) -> Broken:
             continue  # RES-02 judges GPUs, which have to be equal
         try:
             if limit.exists and parse(request.raw) > parse(limit.raw):
-                yield request, f"{resource}: request {request.raw} above limit {limit.raw}", "a request within the limit"
+                yield (
+                    request,
+                    f"{resource}: request {request.raw} above limit {limit.raw}",
+                    "a request within the limit",
+                )
         except InvalidQuantity:
             continue  # reported by _quantity
 
 
 def _volume(volume: Node) -> Broken:
-    sources = [key for key, node in volume.items() if key != "name" and node.raw is not None]
+    sources = [key for key, node in volume.items() if key in _volume_sources() and node.raw is not None]
     if len(sources) > 1:
         yield volume, f"volume with {' and '.join(sources)}", "one source for each volume"
     limit = volume.at("emptyDir", "sizeLimit")
     if limit.exists:
         yield from _quantity(limit)
+
+
+@cache
+def _volume_sources() -> frozenset[str]:
+    return frozenset(kubernetes.types()["structs"]["core.v1.Volume"]) - {"name"}
 
 
 def _quantity(node: Node) -> Broken:
@@ -185,6 +217,8 @@ def _claim(claim: Node) -> Broken:
     request = claim.at("spec", "resources", "requests", "storage")
     if not isinstance(claim["spec"].raw, dict):
         return
+    if claim.at("spec", "accessModes").raw in (None, []):
+        yield claim.at("spec", "accessModes"), "no access mode", "at least one access mode"
     if request.raw is None:
         yield request, "no storage request", "spec.resources.requests.storage"
     else:
@@ -193,9 +227,13 @@ def _claim(claim: Node) -> Broken:
 
 def _selector(document: Document) -> Broken:
     selector = document.at("spec", "selector")
-    template = next(pod_templates(document))
-    if isinstance(selector.raw, dict) and not (selector.raw and matches(selector.raw, template.labels)):
-        yield selector, f"selector {_short(str(selector.raw))} does not match the template's labels", "labels it selects"
+    template = next(pod_templates(document), None)
+    if template and isinstance(selector.raw, dict) and not (selector.raw and matches(selector.raw, template.labels)):
+        yield (
+            selector,
+            f"selector {_short(str(selector.raw))} does not match the template's labels",
+            "labels it selects",
+        )
 
 
 def _short(text: str) -> str:
