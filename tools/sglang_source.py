@@ -9,14 +9,14 @@ Anything else raises :class:`Unresolved`, so that nothing is guessed.
 import ast
 import operator
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 SUPPRESS = "==SUPPRESS=="
 # Sets have no order of their own: they are read as sorted lists.
-_COPIES = {"list": list, "tuple": list, "set": sorted, "frozenset": sorted, "sorted": sorted}
+_COPIES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": list, "set": sorted, "frozenset": sorted, "sorted": sorted}
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow}
 _METHODS = ("keys", "lower", "upper")
 
@@ -196,7 +196,7 @@ class Release:
         names = dict(home.bindings)
         bind(function.body, names)
         inner = Module(home.name, home.path, ast.Module(body=[], type_ignores=[]))
-        inner.bindings = names  # type: ignore[misc]  # cached_property may be set
+        inner.bindings = names  # a cached property may be set
         returned = function.body[-1]
         assert isinstance(returned, ast.Return)
         assert returned.value is not None
