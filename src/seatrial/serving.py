@@ -113,13 +113,17 @@ class Role:
     @cached_property
     def argv(self) -> tuple[str, ...]:
         """SGLang's arguments as texts, of the first sample pod. Raises Blocked by ARG-00."""
-        return tuple(word.text if word.known else Unknown(word.text) for word in self.words)
+        return _texts(self.words)
+
+    def each_pod(self) -> Iterator[tuple[Pod, Parsed, tuple[Word, ...]]]:
+        """Every sample pod with its own arguments and their words. Raises Blocked by ARG-00."""
+        for pod, launch in zip(self.pods, self.launches, strict=False):
+            words = _resolved(self, launch)
+            yield pod, self.table.parse(_texts(words)), words
 
     @property
     def words(self) -> tuple[Word, ...]:
-        if self.launch.argv is None:
-            raise Blocked("ARG-00", f"the launch line of the {self.name} is not resolved")
-        return self.launch.argv
+        return _resolved(self, self.launch)
 
     @cached_property
     def arguments(self) -> Parsed:
@@ -189,6 +193,16 @@ class Role:
         return int(text) if text.isascii() and text.isdigit() else None
 
 
+def _resolved(role: Role, launch: Launch) -> tuple[Word, ...]:
+    if launch.argv is None:
+        raise Blocked("ARG-00", f"the launch line of the {role.name} is not resolved")
+    return launch.argv
+
+
+def _texts(words: tuple[Word, ...]) -> tuple[str, ...]:
+    return tuple(word.text if word.known else Unknown(word.text) for word in words)
+
+
 class Group:
     """A workload that serves with SGLang: a LeaderWorkerSet, or a StatefulSet, Deployment or Pod without LWS."""
 
@@ -243,6 +257,16 @@ class Group:
     def number(self, dest: str, default: int) -> int:
         """A number that leader and workers share, read from the leader (DRF-01 compares them)."""
         return self.leader.number(dest, default)
+
+    @property
+    def dp(self) -> int:
+        """Engines in one group: data-parallel replicas each hold all weights, attention data parallelism does not."""
+        return 1 if self.leader.value("enable_dp_attention") else self.number("dp_size", 1)
+
+    @property
+    def ranks(self) -> int:
+        """Scheduler processes of a group, one on each GPU that is used."""
+        return self.tp * self.pp * self.dp
 
     @property
     def tp(self) -> int:
