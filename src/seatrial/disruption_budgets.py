@@ -10,7 +10,7 @@ from functools import cached_property
 from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.pods import SetPod, selected
+from seatrial.pods import SetPod, pods, selected
 
 _PERCENT = re.compile(r"(\d{1,9})%")
 _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
@@ -57,10 +57,14 @@ class DisruptionBudget:
         owner = pod.template.document
         if owner.kind == "Pod":
             return 1
-        if owner.kind not in _REPLICATED or _is_scaled(self.manifests, owner):
+        if owner.kind not in _REPLICATED or _is_scaled(self.manifests, owner) or not self._has_all_of(owner):
             return None
         replicas = owner.at("spec", "replicas")
         return 1 if replicas.raw is None else replicas.integer
+
+    def _has_all_of(self, owner: Document) -> bool:
+        mine = sum(pod.template.document is owner for pod in self.pods)
+        return mine == sum(pod.template.document is owner for pod in pods(self.manifests))
 
     def _of_groups(self, lws: LeaderWorkerSet) -> int | None:
         """Pods of a LeaderWorkerSet: a role counts when the budget protects all of its pods or none."""

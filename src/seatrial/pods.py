@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seatrial.knowledge import versions
 from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
+from seatrial.lws import keys
 from seatrial.lws.pods import Pod
 from seatrial.lws.selectors import matches, service_matches
 from seatrial.manifest_set import ManifestSet
@@ -15,7 +17,7 @@ from seatrial.manifests.workloads import PodTemplate, is_leader_worker_set, pod_
 class SetPod:
     """A pod with the labels it will carry. Of a LeaderWorkerSet a sample of its pods is listed, `expanded` each.
 
-    Other workloads stand here once per pod template.
+    Other workloads stand here once per pod template, a StatefulSet with its first two pods.
     """
 
     template: PodTemplate
@@ -53,7 +55,22 @@ def _of_others(manifests: ManifestSet) -> Iterator[SetPod]:
     for document in manifests.documents:
         if not is_leader_worker_set(document):
             for template in pod_templates(document):
-                yield SetPod(template, manifests.namespace(document), template.labels)
+                for labels in _labels(manifests, template):
+                    yield SetPod(template, manifests.namespace(document), labels)
+
+
+def _labels(manifests: ManifestSet, template: PodTemplate) -> Iterator[dict[str, str]]:
+    """The labels of a template's pods: one sample, but the first two of a StatefulSet, which numbers its pods."""
+    document = template.document
+    if document.kind != "StatefulSet":
+        yield template.labels
+        return
+    replicas, first = document.at("spec", "replicas").integer, document.at("spec", "ordinals", "start").integer or 0
+    version = versions.parse(str(manifests.target.get("kubernetes.version") or ""))
+    numbered = version is None or version.minor >= keys.POD_INDEX_KUBERNETES
+    for ordinal in range(first, first + (1 if replicas in (None, 1) else 2)):
+        own = {keys.POD_NAME: f"{document.name}-{ordinal}"}
+        yield template.labels | own | ({keys.POD_INDEX: str(ordinal)} if numbered else {})
 
 
 def selected(manifests: ManifestSet, selector: Node, namespace: str) -> list[SetPod]:

@@ -68,7 +68,8 @@ def test_host_ports_are_no_node_ports(role: Role) -> Outcomes:
     if not on_host_network(role.template):
         raise NotApplicable("not on the host network")
     if role.port in NODE_PORTS:
-        yield Finding(role.place("port"), f"--port {role.port}", "a port outside 30000-32767")
+        observed = f"--port {role.port}" if role.given("port") else f"port {role.port}, the default of the {role.name}"
+        yield Finding(role.place("port"), observed, "a port outside 30000-32767")
     rendezvous = str(role.value("dist_init_addr", "")).rpartition(":")[2]
     if role.name == "leader" and rendezvous.isdigit() and int(rendezvous) in NODE_PORTS:
         yield Finding(role.place("dist_init_addr"), f"rendezvous port {rendezvous}", "a port outside 30000-32767")

@@ -54,7 +54,7 @@ def test_pods_of_a_group_reach_each_other(group: Group) -> Outcomes:
 
 
 def _members(group: Group) -> list[SetPod]:
-    """Sample pods of one group; a StatefulSet's stand for each other."""
+    """Sample pods of one group."""
     own = [pod for pod in pods(group.manifests) if pod.template.document is group.document]
     return [pod for pod in own if pod.expanded is None or pod.expanded.group_index == 0]
 
