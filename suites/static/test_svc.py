@@ -101,10 +101,19 @@ def test_target_port_is_the_leader_s_port(api_service: ApiService) -> Outcomes:
         for port in unknown:
             name = port["targetPort"].raw
             yield Finding(port["targetPort"], f"no container of the leader has a port named {name}", "a declared port")
-        if not unknown and not any(number in _listening(group.leader) for number in targets):
+        if _is_for_rendezvous(api_service, group, targets):
+            yield NotApplicable("it is for the rendezvous; another Service leads to the API")
+        elif not unknown and not any(number in _listening(group.leader) for number in targets):
             for port, number in zip(ports, targets, strict=True):
                 expected = f"{group.leader.port}, where the leader of {group.title} listens"
                 yield Finding(_target_place(port), f"targetPort {number}", expected)
+
+
+def _is_for_rendezvous(service: ApiService, group: Group, targets: list[int | None]) -> bool:
+    """Whether a Service opens the rendezvous port and nothing else, beside one for the API."""
+    port = str(group.leader.value("dist_init_addr", "")).rpartition(":")[2]
+    others = [other for other in api_services(service.manifests) if other is not service and group in other.groups]
+    return bool(targets) and bool(others) and {str(target) for target in targets} == {port}
 
 
 def _target(port: Node, template: PodTemplate) -> int | None:
