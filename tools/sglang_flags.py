@@ -107,7 +107,10 @@ class Extractor:
         self.module = module
         self.fields = self._fields()
         self.methods = {n.name: n for n in self._own_class().body if isinstance(n, ast.FunctionDef)}
-        self.resolved_later = {
+
+    def resolved_later(self) -> set[str]:
+        """Return the fields that SGLang assigns after parsing: ``self.x = ...``, from 0.5.19 on declare_resolution."""
+        assigned = {
             target.attr
             for method in self.methods.values()
             for statement in ast.walk(method)
@@ -115,6 +118,13 @@ class Extractor:
             for target in statement.targets
             if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name) and target.value.id == "self"
         }
+        calls = (
+            node
+            for home in (self.module, *self.release.modules_below("sglang.srt.arg_groups"))
+            for node in ast.walk(home.tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "declare_resolution"
+        )
+        return assigned | {keyword.arg for call in calls for keyword in call.keywords if keyword.arg}
 
     def prog(self) -> str:
         """Return the name that argparse prints in front of ``: error:``."""
@@ -130,8 +140,12 @@ class Extractor:
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record per registration; ``dest`` is the field of ServerArgs."""
-        renamed = self.renamed()
-        return [_with_dest(record, renamed.get(dest_of(record), dest_of(record))) for record in self._registered()]
+        renamed, later = self.renamed(), self.resolved_later()
+        found = [_with_dest(record, renamed.get(dest_of(record), dest_of(record))) for record in self._registered()]
+        for record in found:
+            if record.get("default") is None and dest_of(record) in later and "action" not in record:
+                record["computed"] = True
+        return found
 
     def _registered(self) -> list[dict[str, Any]]:
         local: dict[str, Any] = {}
@@ -202,7 +216,7 @@ class Extractor:
         if "action" not in arg:
             keywords |= _of_type(declared, arg)
         record = self._record([str(n) for n in names], keywords, home, {})
-        if "resolvable" in arg and record.get("default") is None:
+        if ("resolvable" in arg or "fallback" in arg) and record.get("default") is None:
             record["computed"] = True
         return _with_dest(record, name)
 
@@ -230,8 +244,6 @@ class Extractor:
         self._deprecation(record, given)
         dest = self._value(given.get("dest"), home, local)
         record = _with_dest(record, dest or next(n for n in names if n.startswith("--"))[2:].replace("-", "_"))
-        if record.get("default") is None and dest_of(record) in self.resolved_later and action == "store":
-            record["computed"] = True
         return {key: value for key, value in record.items() if key not in IMPLIED or value != IMPLIED[key]}
 
     def _action(self, given: dict[str, ast.expr], home: Module) -> tuple[str, str]:

@@ -16,7 +16,13 @@ from typing import Any
 
 SUPPRESS = "==SUPPRESS=="
 # Sets have no order of their own: they are read as sorted lists.
-_COPIES: dict[str, Callable[[Any], Any]] = {"list": list, "tuple": list, "set": sorted, "frozenset": sorted, "sorted": sorted}
+_COPIES: dict[str, Callable[[Any], Any]] = {
+    "list": list,
+    "tuple": list,
+    "set": sorted,
+    "frozenset": sorted,
+    "sorted": sorted,
+}
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Pow: operator.pow}
 _METHODS = ("keys", "lower", "upper")
 
@@ -82,6 +88,13 @@ class Release:
             path = next((p for p in (f"{stem}.py", f"{stem}/__init__.py") if p in self._names), None)
             self._modules[name] = Module(name, path, ast.parse(self.text(path))) if path else None
         return self._modules[name]
+
+    def modules_below(self, package: str) -> list[Module]:
+        """Return the modules directly in a package, sorted by name."""
+        prefix = package.replace(".", "/") + "/"
+        stems = sorted(name.removeprefix(prefix).removesuffix(".py") for name in self._names if name.startswith(prefix))
+        found = (self.module(f"{package}.{stem}") for stem in stems if "/" not in stem and stem != "__init__")
+        return [module for module in found if module is not None]
 
     # -- expressions ---------------------------------------------------------------------------
 

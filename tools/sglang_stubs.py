@@ -54,7 +54,7 @@ class Stub:
             raise AttributeError(name)
         return Stub(name)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **_: Any) -> Any:
         return args[0] if len(args) == 1 and isinstance(args[0], type | types.FunctionType) else Stub("result")
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
@@ -109,7 +109,10 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self._names = frozenset(zipfile.ZipFile(archive).namelist())
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+        self,
+        name: str,
+        path: Sequence[str] | None,  # noqa: ARG002  # the finders' protocol
+        target: types.ModuleType | None = None,  # noqa: ARG002
     ) -> importlib.machinery.ModuleSpec | None:
         """Decide who loads a module."""
         top, stem = name.split(".")[0], name.replace(".", "/")
