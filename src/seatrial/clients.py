@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import SplitResult, urlsplit
 
+from seatrial.knowledge.images import reference
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate
@@ -69,9 +70,7 @@ class Client:
 
     @property
     def is_open_webui(self) -> bool:
-        repository = (self.container["image"].text or "").partition("@")[0].rpartition(":")[0]
-        image = repository or self.container["image"].text or ""
-        return image.rpartition("/")[2] == "open-webui"
+        return reference(self.container["image"].text or "").name == "open-webui"
 
     def urls(self) -> Iterator[BaseUrl]:
         """The URLs that are known; a variable may list several with semicolons."""
