@@ -13,11 +13,31 @@ class BadDefect(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace `old` by `new` in one file of the set. `old` occurs exactly once; a missing `old` appends."""
+    """Replace `old` by `new` in one file of the set.
+
+    `old` occurs exactly once. With `nth` it may occur more often and only that occurrence, from 1, is replaced; with
+    `every` all of them are, which is how leader and worker are changed alike. Without `old`, `new` is appended.
+    """
 
     file: str
     old: str
     new: str
+    nth: int = 0
+    every: bool = False
+
+    def apply(self, text: str) -> str:
+        """The edited text. Raises ValueError when `old` does not occur as it has to."""
+        if not self.old:
+            return text + self.new
+        count = text.count(self.old)
+        if self.every and count > 1:
+            return text.replace(self.old, self.new)
+        if not self.every and (self.nth <= count if self.nth else count == 1):
+            parts = text.split(self.old)
+            at = max(self.nth, 1)
+            return self.old.join(parts[:at]) + self.new + self.old.join(parts[at:])
+        wanted = "several times" if self.every else f"{self.nth} times or more" if self.nth else "once"
+        raise ValueError(f"`{self.old}` occurs {count} times in {self.file}, not {wanted}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +81,7 @@ def _defect(path: Path, number: int, table: dict[str, object]) -> Defect:
     if unknown:
         raise BadDefect(f"{label}: unknown key {unknown[0]}; known are {', '.join(sorted(_KEYS))}")
     raw = table.get("edit")
-    edits = tuple(Edit(str(e["file"]), str(e.get("old", "")), str(e.get("new", ""))) for e in raw) if isinstance(raw, list) else ()
+    edits = tuple(Edit(**entry) for entry in ({"old": ""} | entry for entry in raw)) if isinstance(raw, list) else ()
     requirement = str(table.get("requirement", ""))
     if not edits or not requirement or "name" not in table:
         raise BadDefect(f"{label}: needs requirement, name and at least one edit")
@@ -85,14 +105,11 @@ def _first_line(text: str) -> str:
 
 
 def apply(defect: Defect, files: dict[str, str]) -> dict[str, str]:
-    """The files of the set with the defect in them. Raises BadDefect when an edit does not fit exactly once."""
+    """The files of the set with the defect in them. Raises BadDefect when an edit does not fit."""
     patched = dict(files)
     for edit in defect.edits:
-        if not edit.old:
-            patched[edit.file] = patched.get(edit.file, "") + edit.new
-            continue
-        count = patched.get(edit.file, "").count(edit.old)
-        if count != 1:
-            raise BadDefect(f"{defect.title}: `{edit.old}` occurs {count} times in {edit.file}, not once")
-        patched[edit.file] = patched[edit.file].replace(edit.old, edit.new)
+        try:
+            patched[edit.file] = edit.apply(patched.get(edit.file, ""))
+        except ValueError as problem:
+            raise BadDefect(f"{defect.title}: {problem}") from None
     return patched

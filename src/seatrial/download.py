@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
+from seatrial.environments import sample_environment
 from seatrial.finding import Place
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.manifests.launch import Download, Environment, Word, container_environment, download_of
+from seatrial.manifests.launch import Download, Environment, Word, download_of
 from seatrial.manifests.workloads import PodTemplate
 
 # Kinds whose purpose is to run to an end, or once on every node.
@@ -59,12 +59,7 @@ def _find(manifests: ManifestSet) -> Iterator[ModelDownload]:
     for template in manifests.pod_templates:
         containers = template.all_containers if template.document.kind in KINDS else template.init_containers
         for container in containers:
-            environment = container_environment(
-                container.mapping,
-                (),
-                lambda _: None,
-                partial(manifests.config_value, manifests.namespace(template.document)),
-            )
+            environment = sample_environment(manifests, template, container)
             found = download_of(container.mapping, environment)
             if found is not None:
                 yield ModelDownload(manifests, template, container, found, environment)

@@ -1,6 +1,7 @@
 """How requirements become pytest items, and how their verdicts become pytest outcomes."""
 
 import json
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,6 +78,10 @@ class RequirementItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Broken):
             return "\n".join(_lines(self.requirement, excinfo.value.judgements))
+        if isinstance(excinfo.value, CheckError):
+            cause = excinfo.value.__cause__
+            shown = "".join(traceback.format_exception(cause)) if cause else ""
+            return f"{excinfo.value}\nThis is a fault of seatrial's own, not of the manifests. Please report it:\n{shown}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:

@@ -68,12 +68,25 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from seatrial.trial import UsageError
 
     judging = any(isinstance(item, RequirementItem) for item in session.items)
+    if judging and all(isinstance(item, RequirementItem) for item in session.items):
+        _leave_the_summary_to_us(session.config)
     if not judging or options.value(session.config, "--list-requirements"):
         return
     try:
         session.config.stash[TRIAL].check()
     except UsageError as problem:
         raise pytest.UsageError(str(problem)) from None
+
+
+def _leave_the_summary_to_us(config: pytest.Config) -> None:
+    """Findings stand in seatrial's own summary, grouped by file; pytest's sections would say them again."""
+    given = [argument.partition("=")[0] for argument in config.invocation_params.args]
+    if "--tb" not in given:
+        config.option.tbstyle = "no"
+    if not any(argument.startswith("-r") for argument in given):
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        if reporter is not None:
+            reporter.reportchars = "E"
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:

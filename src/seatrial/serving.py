@@ -1,9 +1,10 @@
 """The workloads of a set that run SGLang: groups, their roles, and the arguments that each role really gets."""
 
 from collections.abc import Callable, Iterator
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
+from seatrial.environments import environment
 from seatrial.finding import Blocked, CannotTell, Place
 from seatrial.knowledge import sglang
 from seatrial.knowledge.images import reference
@@ -46,15 +47,8 @@ class Role:
 
     @cached_property
     def environments(self) -> list[Environment]:
-        return [self._environment(pod) for pod in self.pods] or [self._environment(None)]
-
-    def _environment(self, pod: Pod | None) -> Environment:
-        return container_environment(
-            self.container.mapping,
-            pod.env if pod else (),
-            lambda field: _downward(self, pod, field),
-            partial(self.manifests.config_value, self.group.namespace),
-        )
+        pods: list[Pod | None] = [*self.pods] or [None]
+        return [environment(self.manifests, self.template, self.container, pod) for pod in pods]
 
     @property
     def launch(self) -> Launch:
@@ -328,14 +322,3 @@ def _other_groups(manifests: ManifestSet) -> Iterator[Group]:
             group = Group(manifests, document, None)
             if group.leader.launch.engine or group.leader.gpu_limit.exists:
                 yield group
-
-
-def _downward(role: Role, pod: Pod | None, field: str) -> str | None:
-    labels = pod.labels if pod else role.template.labels
-    annotations = pod.annotations if pod else role.template.annotations
-    for prefix, values in (("metadata.labels[", labels), ("metadata.annotations[", annotations)):
-        if field.startswith(prefix):
-            return values.get(field[len(prefix) :].strip("]").strip("'\""), "")
-    if field == "metadata.namespace":
-        return role.group.namespace
-    return pod.name if pod and field == "metadata.name" else None

@@ -181,12 +181,17 @@ def test_workers_take_their_rank_from_their_index(group: Group) -> Outcomes:
         expected = f"{pod.worker_index}, the worker index of pod {pod.name}"
         if not word.known:
             raise CannotTell(f"the node rank {word.text} of the workers is not known from the manifests")
-        if not word.sources:
+        if not _varies(word):
             yield Finding(worker.place_of(word), f"--node-rank {use.value} for every worker", "$(LWS_WORKER_INDEX)")
             return
         if use.value != pod.worker_index:
             yield Finding(worker.place_of(word), f"--node-rank {use.value}", expected)
             return
+
+
+def _varies(word: Word) -> bool:
+    """Whether a word depends on which pod it is: on an index that LWS injects, or on the pod's own metadata."""
+    return any(source in ("LWS_WORKER_INDEX", "HOSTNAME") or source.startswith("metadata.") for source in word.sources)
 
 
 def _swallowed(role: Role) -> bool:

@@ -43,7 +43,7 @@ class _Page:
 
     def paragraph(self, label: str, text: str, indent: int, *markup: str) -> None:
         """A labelled text, wrapped under itself."""
-        first = f"{' ' * indent}{label:<9} "
+        first = f"{' ' * indent}{label:<{14 - indent}} "
         for number, part in enumerate(_wrap(text, self.width - len(first))):
             self.line((first if number == 0 else " " * len(first)) + part, *markup)
 
@@ -56,33 +56,44 @@ def _wrap(text: str, width: int) -> list[str]:
     ]
 
 
+Found = list[tuple[Row, dict[str, Any]]]
+
+
 def _findings(page: _Page, rows: list[Row]) -> None:
-    by_file: dict[tuple[str, str], list[tuple[Row, dict[str, Any]]]] = {}
+    by_file: dict[tuple[str, str], Found] = {}
     for row in rows:
         for finding in row["findings"]:
             by_file.setdefault((row["set"], finding["file"]), []).append((row, finding))
     left = MOST_SHOWN
     for (_, file), found in by_file.items():
-        if left <= 0:
-            break
-        page.heading(file)
-        for row, finding in sorted(found, key=lambda pair: pair[1]["line"])[:left]:
-            _finding(page, row, finding)
+        if left > 0:
+            page.heading(file)
+            for row, findings in _by_requirement(found[:left]):
+                _requirement(page, row, findings)
         left -= len(found)
     if left < 0:
         page.line(f"… and {-left} more findings in results.jsonl", "yellow")
 
 
-def _finding(page: _Page, row: Row, finding: dict[str, Any]) -> None:
+def _by_requirement(found: Found) -> list[tuple[Row, list[dict[str, Any]]]]:
+    """The findings of each requirement together: what failed first, then what is warned about, by line."""
+    grouped: dict[str, tuple[Row, list[dict[str, Any]]]] = {}
+    for row, finding in sorted(found, key=lambda pair: (pair[0]["verdict"], pair[1]["line"])):
+        grouped.setdefault(row["requirement"], (row, []))[1].append(finding)
+    return list(grouped.values())
+
+
+def _requirement(page: _Page, row: Row, findings: list[dict[str, Any]]) -> None:
     colour = "red" if row["verdict"] == Verdict.FAILED else "yellow"
-    place = f"{finding['line']:>5}  {row['requirement']:<7} {row['verdict']:<7} {finding['object']}"
-    page.line(f"{place}  {finding['path']}" if len(place) + len(finding["path"]) < page.width else place, colour)
+    page.paragraph(f"{row['requirement']} {row['verdict']}", row["sentence"], 0, colour, "bold")
+    for finding in findings:
+        page.paragraph(f"line {finding['line']}" if finding["line"] else "", f"{finding['object']} {finding['path']}", 2)
+        page.paragraph("", f"{finding['observed']}; expected: {finding['expected']}", 2, colour)
     if page.quiet:
         return
-    page.paragraph("", row["sentence"], 2, "bold")
-    for label in ("observed", "expected", "why", "fix", "source"):
-        if finding[label]:
-            page.paragraph(label, finding[label], 2)
+    for label in ("why", "fix", "source"):
+        for text in dict.fromkeys(finding[label] for finding in findings if finding[label]):
+            page.paragraph(label, text, 2)
     page.line()
 
 
