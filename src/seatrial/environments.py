@@ -2,22 +2,26 @@
 
 from functools import partial
 
+from seatrial import pods
 from seatrial.leader_worker_set import leader_worker_sets
+from seatrial.lws import keys
 from seatrial.lws.expand import Pod
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
 from seatrial.manifests.launch import Environment, container_environment
 from seatrial.manifests.workloads import PodTemplate
 
+# Labels that controllers add with values that the manifests do not tell.
+_ADDED = ("pod-template-hash", "controller-revision-hash", "controller-uid", "job-name", "batch.kubernetes.io/")
+
 
 def environment(manifests: ManifestSet, template: PodTemplate, container: Node, pod: Pod | None) -> Environment:
     """What the kubelet gives a container, in an expanded pod of a LeaderWorkerSet or in any pod of a template."""
-    namespace = manifests.namespace(template.document)
     return container_environment(
         container.mapping,
         pod.env if pod else (),
-        lambda field: _downward(template, namespace, pod, field),
-        partial(manifests.config_value, namespace),
+        lambda field: _downward(manifests, template, pod, field),
+        partial(manifests.config_value, manifests.namespace(template.document)),
     )
 
 
@@ -31,12 +35,23 @@ def _first_pod(manifests: ManifestSet, template: PodTemplate) -> Pod | None:
     return next((pod for pod in lws.pods if pod.template_path == template.node.path), None) if lws else None
 
 
-def _downward(template: PodTemplate, namespace: str, pod: Pod | None, field: str) -> str | None:
-    labels = pod.labels if pod else template.labels
+def _downward(manifests: ManifestSet, template: PodTemplate, pod: Pod | None, field: str) -> str | None:
+    labels = pod.labels if pod else _labels(manifests, template)
     annotations = pod.annotations if pod else template.annotations
     for prefix, values in (("metadata.labels[", labels), ("metadata.annotations[", annotations)):
         if field.startswith(prefix):
-            return values.get(field[len(prefix) :].strip("]").strip("'\""), "")
+            key = field[len(prefix) :].strip("]").strip("'\"")
+            return values.get(key, None if pod is None and key.startswith(_ADDED) else "")
     if field == "metadata.namespace":
-        return namespace
-    return pod.name if pod and field == "metadata.name" else None
+        return manifests.namespace(template.document)
+    if field == "metadata.name":
+        return pod.name if pod else labels.get(keys.POD_NAME)
+    return None
+
+
+def _labels(manifests: ManifestSet, template: PodTemplate) -> dict[str, str]:
+    """The labels of the first pod of a template outside LeaderWorkerSets; a StatefulSet adds its own."""
+    for pod in pods.pods(manifests):
+        if pod.template.document is template.document and pod.template.node.path == template.node.path:
+            return pod.labels
+    return template.labels

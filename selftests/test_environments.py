@@ -1,0 +1,60 @@
+"""The environment that the Downward API gives outside LeaderWorkerSets."""
+
+import pytest
+
+from seatrial.environments import sample_environment
+from seatrial.manifest_set import load_texts
+from seatrial.manifests.shell.values import Value
+from seatrial.target import Target
+
+WORKLOAD = """
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: engine}}
+spec:
+  replicas: 2
+  template:
+    metadata: {{labels: {{app: engine}}}}
+    spec:
+      containers:
+      - name: c
+        image: i
+        env:
+        - {{name: V, valueFrom: {{fieldRef: {{fieldPath: "{path}"}}}}}}
+"""
+
+
+def value(kind: str, path: str) -> Value | None:
+    manifests = load_texts("set", {"set.yaml": WORKLOAD.format(kind=kind, path=path)}, Target.empty())
+    template = manifests.pod_templates[0]
+    return sample_environment(manifests, template, template.containers[0]).get("V")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "text"),
+    [
+        ("StatefulSet", "metadata.labels['apps.kubernetes.io/pod-index']", "0"),
+        ("StatefulSet", "metadata.name", "engine-0"),
+        ("Deployment", "metadata.labels['app']", "engine"),
+        ("Deployment", "metadata.labels['apps.kubernetes.io/pod-index']", ""),
+        ("Deployment", "metadata.namespace", "default"),
+    ],
+)
+def test_what_is_known(kind: str, path: str, text: str) -> None:
+    found = value(kind, path)
+    assert found is not None
+    assert (found.known, found.text) == (True, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Deployment", "metadata.name"),
+        ("Deployment", "metadata.labels['pod-template-hash']"),
+        ("StatefulSet", "status.podIP"),
+    ],
+)
+def test_what_only_the_cluster_knows(kind: str, path: str) -> None:
+    found = value(kind, path)
+    assert found is not None
+    assert not found.known
