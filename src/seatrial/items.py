@@ -1,7 +1,6 @@
 """How requirements become pytest items, and how their verdicts become pytest outcomes."""
 
 import json
-import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,7 +68,8 @@ class RequirementItem(pytest.Item):
         if verdict is Verdict.CANNOT_TELL and self.config.stash[STRICT]:
             pytest.fail(f"{verdict}: {self._reason(verdict)}", pytrace=False)
         if not verdict.judged:
-            pytest.skip(f"{verdict}: {self._reason(verdict)}")
+            # At the requirement's own place, not at this line.
+            raise pytest.skip.Exception(f"{verdict}: {self._reason(verdict)}", _use_item_location=True)
 
     def _reason(self, verdict: Verdict) -> str:
         reasons = (judgement.reason for judgement in self.judgements if judgement.verdict is verdict)
@@ -78,10 +78,6 @@ class RequirementItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Broken):
             return "\n".join(_lines(self.requirement, excinfo.value.judgements))
-        if isinstance(excinfo.value, CheckError):
-            cause = excinfo.value.__cause__
-            shown = "".join(traceback.format_exception(cause)) if cause else ""
-            return f"{excinfo.value}\nThis is a fault of seatrial's own, not of the manifests. Please report it:\n{shown}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:

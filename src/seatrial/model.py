@@ -7,6 +7,7 @@ from seatrial.download import ModelDownload, downloads
 from seatrial.finding import Blocked, CannotTell
 from seatrial.knowledge import models
 from seatrial.knowledge.models import Checkpoint, Model, Repository
+from seatrial.knowledge.sglang import Unknown
 from seatrial.manifest_set import ManifestSet
 from seatrial.mounts import Directory
 from seatrial.serving import Group, Role, groups
@@ -73,7 +74,7 @@ def _repository_name(group: Group) -> tuple[str, str]:
 def model_path(role: Role) -> str:
     """The value of `--model-path`. Raises Blocked when the launch line is not resolved, CannotTell without a value."""
     path = role.value("model_path")
-    if not isinstance(path, str):
+    if not isinstance(path, str) or isinstance(path, Unknown):
         raise CannotTell(f"the {role.name}'s --model-path is not given or not known", SUPPLY)
     return path
 
@@ -93,14 +94,28 @@ def directory_read(role: Role) -> Directory | None:
 
 
 def directory_written(download: ModelDownload) -> Directory | None:
-    """The directory that a download fills; None when it is on no volume. Raises CannotTell when it is not known."""
+    """The directory that a download fills; None when it is on no volume. Raises CannotTell when it is not known.
+
+    A relative path counts from the container's workingDir.
+    """
     written = download.download.directory
-    if written is None or not written.known:
-        raise CannotTell(f"the directory that {download.title} writes to is not known from the manifests")
-    path = written.text
+    if written is None or not written.known or _is_cache(download):
+        raise CannotTell(
+            f"the directory that {download.title} fills depends on the tool's own layout",
+            "give the download a literal --local_dir (--local-dir for hf)",
+        )
+    path, start = written.text, download.container["workingDir"].text
     if not path.startswith("/"):
-        path = f"{download.container['workingDir'].text or ''}/{path}"
+        if not start:
+            raise CannotTell(f"{download.title} downloads into {path} of a working directory that is not known")
+        path = f"{start}/{path}"
     return mounts.directory(download.manifests, download.template, download.container, path, download.variable)
+
+
+def _is_cache(download: ModelDownload) -> bool:
+    """Whether the directory is a cache, below which the tool makes its own tree."""
+    text = " ".join(word.text for word in download.download.command).replace("_", "-")
+    return "cache-dir" in text and "local-dir" not in text
 
 
 def download_of(role: Role) -> ModelDownload | None:

@@ -1,5 +1,7 @@
 """The pytest plugin, in the order in which pytest calls it. Each hook only delegates."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,9 +75,30 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if not judging or options.value(session.config, "--list-requirements"):
         return
     try:
-        session.config.stash[TRIAL].check()
+        with _standard_input(session.config):
+            session.config.stash[TRIAL].check()
     except UsageError as problem:
         raise pytest.UsageError(str(problem)) from None
+    recorder = session.config.pluginmanager.getplugin("seatrial.recorder")
+    if recorder is not None:
+        try:
+            recorder.open()
+        except OSError as error:
+            raise pytest.UsageError(f"--report-dir {recorder.folder}: cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def _standard_input(config: pytest.Config) -> Iterator[None]:
+    """pytest's capture puts /dev/null in the place of standard input; `--manifests -` needs the real one."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is None or "-" not in (options.value(config, "--manifests") or ()):
+        yield
+        return
+    capture.suspend_global_capture(in_=True)
+    try:
+        yield
+    finally:
+        capture.resume_global_capture()
 
 
 def _leave_the_summary_to_us(config: pytest.Config) -> None:

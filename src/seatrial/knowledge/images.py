@@ -1,6 +1,7 @@
 """Container images: how a reference is read, which registry a node can reach, and what an image is."""
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date as Date
@@ -10,6 +11,7 @@ from seatrial.knowledge.records import records
 
 MOVING_TAGS = frozenset({"latest", "main", "master", "dev", "edge", "nightly", "stable", "release"})
 """Tags that are moved on purpose; `nightly-...` and `dev-...` count as well, see `Reference.is_pinned`."""
+_CUDA = re.compile(r"(?:^|[-_.])cu(?:da)?(\d{2})\.?(\d)?(?=$|[-_.])")
 _DOCKER_HUB = ("index.docker.io", "registry-1.docker.io", "docker.io")
 
 
@@ -83,6 +85,12 @@ def reference(text: str) -> Reference:
     if registry in _DOCKER_HUB:
         registry, path = "docker.io", path if "/" in path else f"library/{path}"
     return Reference(registry, path, tag or None, digest or None)
+
+
+def cuda_of_tag(tag: str) -> str | None:
+    """The CUDA version that an image tag names (`v0.5.9-cu129-amd64` gives `12.9`), None when it names none."""
+    found = _CUDA.search(tag)
+    return ".".join(filter(None, found.groups())) if found else None
 
 
 @functools.cache

@@ -29,7 +29,7 @@ class Recorder:
         self._problems: list[str] = []
 
     def open(self) -> None:
-        """Raises OSError when the folder cannot be written."""
+        """Begin the report. Raises OSError when the folder cannot be written."""
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8")

@@ -17,6 +17,7 @@ def show(reporter: Any, tally: Tally, problems: list[str], folder: Path) -> None
     """Write the summary through pytest's terminal, which knows width and colours."""
     page = _Page(reporter)
     _findings(page, tally.open)
+    _errors(page, [row for row in tally.open if row["verdict"] == Verdict.ERROR])
     _unknown(page, [row for row in tally.open if row["verdict"] == Verdict.CANNOT_TELL])
     _blocked(page, [row for row in tally.open if row["verdict"] == Verdict.NOT_RUN])
     if problems:
@@ -95,6 +96,15 @@ def _requirement(page: _Page, row: Row, findings: list[dict[str, Any]]) -> None:
         for text in dict.fromkeys(finding[label] for finding in findings if finding[label]):
             page.paragraph(label, text, 2)
     page.line()
+
+
+def _errors(page: _Page, rows: list[Row]) -> None:
+    if not rows:
+        return
+    page.heading("errors of seatrial's own")
+    for row in rows:
+        page.paragraph(row["requirement"], f"{row['reason']} (set {row['set']})", 2, "red")
+    page.line("  The manifests are not to blame. Run again with --tb=long to see where, and please report it.")
 
 
 def _unknown(page: _Page, rows: list[Row]) -> None:

@@ -115,7 +115,7 @@ def _eval(call: Call) -> int | None:
 
 
 def _source(call: Call) -> int | None:
-    file = call.shell.state.files.get(call.words[1].text) if len(call.words) > 1 else None
+    file = call.shell.state.files.get(call.words[1].text.removeprefix("./")) if len(call.words) > 1 else None
     if file is not None and file.known:
         with call.shell.run.deeper():
             return call.shell.block(parse(file.text).body)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from seatrial.manifests.shell.syntax import (
 )  # fmt: skip
 from seatrial.manifests.shell.values import EMPTY, Unsupported, Value, joined, unknown
 
+_NAME_TAIL = re.compile(r"\w+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
 _HELD, _HELD_END = "\ue010", "\ue011"
 _GLOB = re.compile(r"[*?]|\[.+\]")
@@ -310,7 +312,9 @@ class Expansion:
         if start < 0 or start > len(text):
             return ""
         end = len(text) if length is None else (start + length if length >= 0 else len(text) + length)
-        return text[start:end] if end >= start else ""
+        if end < start:
+            raise Unsupported(f"the substring of {part.name} has a negative length")
+        return text[start:end]
 
     def _separator(self) -> str:
         ifs = self.state.variables.get("IFS")
@@ -378,7 +382,23 @@ def _brace_words(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
             return parts[int(text[1:-1])]
         return Literal(text, quoted)
 
-    return tuple(tuple(unsealed(text, quoted) for text, quoted in word) for word in patterns.braces(pieces))
+    return tuple(_renamed([unsealed(text, quoted) for text, quoted in word]) for word in patterns.braces(pieces))
+
+
+def _renamed(parts: list[Part]) -> tuple[Part, ...]:
+    """Braces are expanded in the text, so ``$A{b,c}`` is ``$Ab $Ac``."""
+    out: list[Part] = []
+    for part in parts:
+        last = out[-1] if out else None
+        if isinstance(part, Literal) and not part.quoted and isinstance(last, Parameter) and last.bare:
+            tail = _NAME_TAIL.match(part.text) if _NAME.match(last.name) else None
+            if tail:
+                out[-1] = replace(last, name=last.name + tail[0])
+                part = Literal(part.text[tail.end() :])
+            if not part.text:
+                continue
+        out.append(part)
+    return tuple(out)
 
 
 @lru_cache(maxsize=16)

@@ -5,9 +5,10 @@ taken to succeed, since the script goes on only then; other undecided conditions
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from seatrial.manifests.shell import syntax
 from seatrial.manifests.shell.choices import Choices
@@ -17,7 +18,7 @@ from seatrial.manifests.shell.expansion import Expansion
 from seatrial.manifests.shell.invocation import Invocation, ShellCall, shell_call, unwrap
 from seatrial.manifests.shell.lexemes import REFERENCE
 from seatrial.manifests.shell.parser import parse
-from seatrial.manifests.shell.state import State
+from seatrial.manifests.shell.state import Array, State
 from seatrial.manifests.shell.values import EMPTY, Unsupported, Value, joined, unknown
 from seatrial.manifests.shell.verdict import bash_verdict
 
@@ -26,6 +27,10 @@ _MOST_ROUNDS = 1_000
 _DEEPEST = 40
 _ENV_LIKE = re.compile(r"[A-Z][A-Z0-9_]+\Z")
 _GUARDS = frozenset({"exit", "return", "true", ":", "echo", "printf", "false", "break", "continue"})
+
+
+Held = Value | Array | None
+"""What a variable holds, to be put back later."""
 
 
 class Leave(Exception):
@@ -98,8 +103,8 @@ class Interpreter:
         self.waiting = 0
         self.output: list[Value] | None = None
         self.input: Value | None = None
-        self.locals: list[dict[str, object]] = []
-        self.question: tuple[object, bool] = (None, True)
+        self.locals: list[dict[str, Held]] = []
+        self.question: tuple[Hashable, bool] = (None, True)
         self.expansion = self._expansion()
 
     def _expansion(self) -> Expansion:
@@ -202,10 +207,11 @@ class Interpreter:
         """The words of a command after expansion, each with its place in the script."""
         testing = bool(words) and syntax.plain(words[0].parts) in {"[", "test"}
         found: list[Word] = []
+        whole = bool(words) and syntax.plain(words[0].parts) == "let"  # its arguments are arithmetic, not patterns
         for word in words:
             self.expansion.tolerated = None if testing and _deliberate(words, word) else frozenset()
             line = self.first_line + word.line
-            for value in self.expansion.fields(word):
+            for value in (self.expansion.value(word.parts),) if whole else self.expansion.fields(word):
                 found.append(Word(value.text, value.known, True, value.sources, self.path, line, word.column))
         self.expansion.tolerated = frozenset()
         return tuple(found)
@@ -246,26 +252,26 @@ class Interpreter:
             index = int(at.text)
         self.state.assign(assignment.name, value, assignment.append, index)
 
-    def _prefixed(self, node: syntax.Simple) -> dict[str, tuple[object, bool]]:
+    def _prefixed(self, node: syntax.Simple) -> dict[str, tuple[Held, bool]]:
         """``NAME=value command``: set for the command only; gives what to put back."""
-        held: dict[str, tuple[object, bool]] = {}
+        held: dict[str, tuple[Held, bool]] = {}
         for assignment in node.assignments:
             held[assignment.name] = (self.state.variables.get(assignment.name), assignment.name in self.exported)
             self.assign(assignment)
             self.exported.add(assignment.name)
         return held
 
-    def _restore(self, held: dict[str, tuple[object, bool]]) -> None:
+    def _restore(self, held: dict[str, tuple[Held, bool]]) -> None:
         for name, (value, exported) in held.items():
             self.set_raw(name, value)
             if not exported:
                 self.exported.discard(name)
 
-    def set_raw(self, name: str, value: object) -> None:
+    def set_raw(self, name: str, value: Held) -> None:
         if value is None:
             self.state.variables.pop(name, None)
         else:
-            self.state.variables[name] = value  # type: ignore[assignment]
+            self.state.variables[name] = value
 
     def checked(self, status: int | None) -> int | None:
         """``set -e`` ends the shell at a failure that nobody looks at."""
@@ -285,7 +291,7 @@ class Interpreter:
             return 0
         if call is not None:
             return self.nested(call, invocation, body)
-        if self.output is not None:
+        if self.output is not None and not (node and node.diverts_output):
             self.output.append(unknown("$(" + words[0].text + ")", _sources(words, self.input)))
         self.question = (("command", tuple(word.text for word in words)), True)
         return None
@@ -352,9 +358,7 @@ class Interpreter:
     def _file(self, call: ShellCall, body: Value | None) -> Value | None:
         if call.file is None:
             return body if body is not None else self.input
-        if call.file.text not in self.state.files:
-            return None
-        return self.state.files[call.file.text]
+        return self.state.files.get(call.file.text.removeprefix("./"))
 
     def redirect(self, node: syntax.Simple) -> Value | None:
         """The text on standard input, when the command has a here-document or here-string."""
@@ -397,7 +401,7 @@ class Interpreter:
         tolerated = self.expansion.tolerated
         guarded, self.guarded = self.guarded, self.guarded + 1
         try:
-            self.isolated(lambda: self.block(part.body))
+            self.state.status = self.isolated(lambda: self.block(part.body))
             value = joined(self.output or [EMPTY])
         finally:
             self.output, self.guarded = outer, guarded
@@ -446,7 +450,7 @@ class Interpreter:
         if status is not None:
             return status == 0
         question, polarity = self.question
-        return self.run.choices.decide(question) == polarity  # type: ignore[arg-type]
+        return self.run.choices.decide(question) == polarity
 
     def and_or(self, node: syntax.AndOr) -> int | None:
         with self.guard():
@@ -485,7 +489,7 @@ class Interpreter:
                 last = at == len(node.commands) - 1
                 self.output = outer_output if last else []
                 with self.guard():
-                    status = self.isolated(lambda command=command: self.execute(command))  # type: ignore[misc]
+                    status = self.isolated(partial(self.execute, command))
                 self.input = joined(self.output) if self.output and not last else None
         finally:
             self.output, self.input = outer_output, outer_input
@@ -588,11 +592,12 @@ class Interpreter:
         self.expansion.tolerated = None
         subject = self.expansion.value(node.subject.parts)
         self.expansion.tolerated = frozenset()
-        falling, status = False, 0
+        falling = False
+        status: int | None = 0
         for patterns, body, terminator in node.arms:
             if not falling and not any(self._covers(subject, pattern) for pattern in patterns):
                 continue
-            status = self.block(body)  # type: ignore[assignment]
+            status = self.block(body)
             if terminator == ";;":
                 break
             falling = terminator == ";&"

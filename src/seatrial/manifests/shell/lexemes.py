@@ -90,7 +90,7 @@ class Lexemes:
             case "ansi_c_string":
                 return (Literal(_ANSI.sub(_ansi, self.text(start + 2, end - 1)), True),)
             case "simple_expansion":
-                return (Parameter(self.text(start + 1, end), quoted, line=node.start_point.row),)
+                return _raw_parts(self.text(start, end), _QUOTED if quoted else _UNQUOTED, node.start_point.row)
             case "expansion":
                 return (self.expansion(node, quoted),)
             case "command_substitution":
@@ -162,7 +162,7 @@ def _raw_parts(text: str, raw: re.Pattern[str], line: int) -> list[Part]:
         elif groups.get("escaped") is not None:
             parts.append(Literal(groups["escaped"], True))
         elif name:
-            parts.append(Parameter(name, quoted, line=line))
+            parts.append(Parameter(name, quoted, line=line, bare=groups.get("braced") is None))
         elif groups.get("opaque"):
             parts.append(Opaque(text[found.start() :], quoted))
             return parts

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seatrial.manifests.shell.command import Word
 from seatrial.manifests.shell.interpreter import Interpreter
 from seatrial.manifests.shell.invocation import Invocation
-from seatrial.manifests.shell.syntax import Redirect, Simple
+from seatrial.manifests.shell.syntax import Simple
 from seatrial.manifests.shell.values import EMPTY, Value, joined, unknown
 
 _ESCAPE = re.compile(r"\\(?:([abefnrtv\\])|0([0-7]{0,3})|x([0-9a-fA-F]{1,2}))")
@@ -35,16 +35,13 @@ def _print(call: Call, value: Value) -> int | None:
     call.shell.record(call.words, Invocation(tuple(call.words)), call.node)
     target = call.shell.output_file(call.node)
     if target is not None:
+        name = target.text.removeprefix("./")
         appends = any(redirect.operator == ">>" for redirect in call.node.redirects)
-        before = call.shell.state.files.get(target.text, EMPTY) if appends else EMPTY
-        call.shell.state.files[target.text] = joined((before, value))
-    elif call.shell.output is not None and not any(_diverts(redirect) for redirect in call.node.redirects):
+        before = call.shell.state.files.get(name, EMPTY) if appends else EMPTY
+        call.shell.state.files[name] = joined((before, value))
+    elif call.shell.output is not None and not call.node.diverts_output:
         call.shell.output.append(value)
     return None if opens_socket(call) else 0
-
-
-def _diverts(redirect: Redirect) -> bool:
-    return redirect.operator == ">&" and redirect.descriptor in {"", "1"}
 
 
 def opens_socket(call: Call) -> bool:

@@ -4,10 +4,11 @@ The grammar is broader than bash in places (``fi`` alone is a command to it) and
 never says that a script is wrong: it marks where the text is *suspect*, and ``verdict`` asks bash itself.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from seatrial.manifests.shell.lexemes import Lexemes
 from seatrial.manifests.shell.syntax import (
@@ -72,6 +73,22 @@ def parse(text: str) -> Script:
     return Script(body, min(reader.suspects, default=None))
 
 
+_BLANKS = re.compile(rb"(?:[ \t]|\\\n|\\[ \t])*")
+_ESCAPED_BLANK = re.compile(rb"\\[ \t]")
+
+
+class _Piece(NamedTuple):
+    """A stretch of the source that is a word or part of one; ``node`` is None where the tree has none."""
+
+    start: int
+    end: int
+    node: "Tree | None"
+
+    @property
+    def is_bracket(self) -> bool:
+        return self.node is not None and self.node.type in _BRACKETS
+
+
 @dataclass(slots=True)
 class _Reader:
     source: bytes
@@ -115,20 +132,49 @@ class _Reader:
         self.suspects.append(node.start_point.row)
         return Unreadable(self.text(node), node.start_point.row)
 
-    def words(self, nodes: "Sequence[Tree]") -> list[Word]:
-        """Neighbours without white space between them are one word (the tree splits some of them)."""
-        groups: list[list[Tree]] = []
-        for node in nodes:
-            if (
-                groups
-                and node.type not in _BRACKETS
-                and groups[-1][-1].type not in _BRACKETS
-                and self.source[groups[-1][-1].end_byte : node.start_byte].replace(b"\\\n", b"") == b""
-            ):
-                groups[-1].append(node)
+    def words(self, nodes: "Sequence[Tree]", start: int | None = None) -> list[Word]:
+        """The words that the nodes make.
+
+        Neighbours without white space between them are one word (the tree splits some), and an escaped blank is a
+        word or part of one (the tree takes it for white space).
+        """
+        groups: list[list[_Piece]] = []
+        for piece in self._pieces(nodes, start):
+            before = groups[-1][-1] if groups else None
+            if before is not None and self._adjacent(before, piece):
+                groups[-1].append(piece)
             else:
-                groups.append([node])
-        return [self.word(group) for group in groups]
+                groups.append([piece])
+        return [self._word_of(group) for group in groups]
+
+    def _adjacent(self, left: "_Piece", right: "_Piece") -> bool:
+        if left.is_bracket or right.is_bracket:
+            return False
+        return self.source[left.end : right.start].replace(b"\\\n", b"") == b""
+
+    def _pieces(self, nodes: "Sequence[Tree]", start: int | None) -> "Iterator[_Piece]":
+        end = start if start is not None else nodes[0].start_byte if nodes else 0
+        for node in nodes:
+            yield from self._lost_blanks(end, node.start_byte)
+            yield _Piece(node.start_byte, node.end_byte, node)
+            end = node.end_byte
+        tail = _BLANKS.match(self.source, end) if nodes else None
+        if tail is not None:
+            yield from self._lost_blanks(end, tail.end())
+
+    def _lost_blanks(self, start: int, end: int) -> "Iterator[_Piece]":
+        if end - start > 1:
+            for found in _ESCAPED_BLANK.finditer(self.source, start, end):
+                yield _Piece(found.start(), found.end(), None)
+
+    def _word_of(self, group: "list[_Piece]") -> Word:
+        nodes = [piece.node for piece in group if piece.node is not None]
+        start, end = group[0].start, group[-1].end
+        if nodes and nodes[0].start_byte == start:
+            point = nodes[0].start_point
+            return Word(self.lexemes.stretch(nodes, start, end), point.row, point.column)
+        line = self.source.count(b"\n", 0, start)
+        return Word(self.lexemes.stretch(nodes, start, end), line, start - self.source.rfind(b"\n", 0, start) - 1)
 
     def word(self, nodes: "Sequence[Tree]") -> Word:
         point = nodes[0].start_point
@@ -158,7 +204,8 @@ class _Reader:
         rest, value = node.children[2:], Word((), node.start_point.row)
         items: tuple[Word, ...] | None = None
         if rest and rest[0].type == "array":
-            items = tuple(self.words([child for child in rest[0].children[1:-1] if child.type != "comment"]))
+            inner = [child for child in rest[0].children[1:-1] if child.type != "comment"]
+            items = tuple(self.words(inner, rest[0].start_byte + 1))
         elif rest:
             value = self.word(rest)
         return Assignment(
@@ -232,13 +279,7 @@ class _Reader:
     def _with_redirects(self, inner: "Tree | None", redirects: list[Redirect], node: "Tree") -> Node:
         if inner is None:
             return Simple((), (), tuple(redirects), node.start_point.row)
-        body = self.statement(inner)
-        if isinstance(body, Simple):
-            return Simple(body.words, body.assignments, (*body.redirects, *redirects), body.line)
-        if isinstance(body, Pipeline | AndOr):
-            # "a && b > x": the redirection is the last command's; where its output goes matters little.
-            return body
-        return Redirected(body, tuple(redirects))
+        return _redirect_last(self.statement(inner), tuple(redirects))
 
     def _heredoc_tail(self, body: Node, part: "Tree", holder: "Tree") -> Node:
         if part.type == "pipeline":
@@ -388,6 +429,17 @@ def _broken(node: "Tree") -> bool:
     if node.type in _STATEMENTS or node.type in {"do_group", "elif_clause", "else_clause", "case_item"}:
         return node.type not in _STATEMENTS and any(_broken(child) for child in node.children)
     return True
+
+
+def _redirect_last(body: Node, redirects: tuple[Redirect, ...]) -> Node:
+    """The tree hangs redirections over whole lists; they belong to the last command."""
+    if isinstance(body, Simple):
+        return replace(body, redirects=(*body.redirects, *redirects))
+    if isinstance(body, AndOr):
+        return replace(body, right=_redirect_last(body.right, redirects))
+    if isinstance(body, Pipeline):
+        return replace(body, commands=(*body.commands[:-1], _redirect_last(body.commands[-1], redirects)))
+    return Redirected(body, redirects)
 
 
 def _leaves(nodes: "Sequence[Tree]") -> "Iterable[Tree]":

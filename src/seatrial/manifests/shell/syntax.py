@@ -25,7 +25,10 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """``$name``, ``${name}`` or ``${name OPERATOR operand}``; ``index`` is the text between brackets."""
+    """``$name``, ``${name}`` or ``${name OPERATOR operand}``.
+
+    ``index`` is the text between brackets; ``bare`` marks a name without braces.
+    """
 
     name: str
     quoted: bool = False
@@ -35,6 +38,7 @@ class Parameter:
     index: "tuple[Part, ...] | None" = None
     length: bool = False
     indirect: bool = False
+    bare: bool = False
     line: int = 0
 
 
@@ -105,6 +109,13 @@ class Simple:
     assignments: tuple[Assignment, ...] = ()
     redirects: tuple[Redirect, ...] = ()
     line: int = 0
+
+    @property
+    def diverts_output(self) -> bool:
+        """Whether standard output goes elsewhere than the command before it would send it."""
+        return any(
+            redirect.operator[:1] in {">", "&"} and redirect.descriptor in {"", "1"} for redirect in self.redirects
+        )
 
 
 @dataclass(frozen=True, slots=True)
