@@ -1,6 +1,6 @@
 """The workloads of a set that run SGLang: groups, their roles, and the arguments that each role really gets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -102,7 +102,12 @@ class Role:
 
     def parsed_by(self, version: str) -> Parsed:
         """The arguments as the parser of `version` reads them. Raises Blocked when they cannot be resolved."""
-        return sglang.flag_table(sglang.nearest(version) or version).parse(self.argv)
+        return self.parses[version if version in self.parses else sglang.nearest(version) or version]
+
+    @cached_property
+    def parses(self) -> Mapping[str, Parsed]:
+        """The arguments as each known version reads them. Raises Blocked when they cannot be resolved."""
+        return sglang.parses(self.argv)
 
     @cached_property
     def argv(self) -> tuple[str, ...]:

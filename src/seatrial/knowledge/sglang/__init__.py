@@ -3,6 +3,7 @@
 The flags were read out of every published release from 0.4.1.post7 on by ``tools/sglang_flags.py``.
 """
 
+from seatrial.knowledge.sglang.agreement import parses
 from seatrial.knowledge.sglang.argv import ArgError, Parsed, Unknown, Use
 from seatrial.knowledge.sglang.flag import Flag
 from seatrial.knowledge.sglang.release import UnknownVersion, nearest, version_of_tag, versions
@@ -20,6 +21,7 @@ __all__ = [
     "flag_table",
     "lifetime",
     "nearest",
+    "parses",
     "version_of_tag",
     "versions",
 ]
