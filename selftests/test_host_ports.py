@@ -46,7 +46,6 @@ def _port(number: int, declared: bool = False, last: int = 0, protocol: str = "T
         (_port(80), _port(81), False),
         (_port(80), _port(80, protocol="UDP"), False),
         (_port(80, declared=True), _port(80), True),
-        (_port(80, declared=True), _port(80, declared=True), False),
         (_port(100, last=200), _port(150), True),
         (_port(100, last=200), _port(201), False),
         (_port(100, last=200), _port(150, last=300), False),
@@ -103,6 +102,15 @@ spec:
     manifests = _set(_pod("a"), plain, pool__taints=["nvidia.com/gpu=present:NoSchedule"])
     ((one, other),) = pairs(manifests)
     assert can_meet(manifests, one, other) is answer
+
+
+def test_the_scheduler_keeps_declared_ports_apart() -> None:
+    spec = "{{containers: [{{ports: [{{hostPort: {port}}}]}}]}}"
+    plain = f"apiVersion: v1\nkind: Pod\nmetadata: {{{{name: {{name}}}}}}\nspec: {spec}"
+    for port, answer in ((5000, False), (5001, True)):
+        manifests = _set(plain.format(name="a", port=5000), plain.format(name="b", port=port))
+        ((one, other),) = pairs(manifests)
+        assert can_meet(manifests, one, other) is answer
 
 
 def test_ports_of_an_engine() -> None:

@@ -34,8 +34,8 @@ class HostPort:
     last: int = 0
 
     def clashes(self, other: "HostPort") -> bool:
-        """Whether two pods on one node may want the same port, and the scheduler does not keep them apart."""
-        if self.protocol != other.protocol or (self.declared and other.declared) or (self.last and other.last):
+        """Whether two pods on one node want the same port; ranges give way to each other."""
+        if self.protocol != other.protocol or (self.last and other.last):
             return False
         low, high = max(self.number, other.number), min(self.last or self.number, other.last or other.number)
         return low <= high
@@ -53,6 +53,11 @@ class HostPod:
     ports: tuple[HostPort, ...]
     gpus: int
     several: bool
+
+    @property
+    def declared(self) -> set[tuple[str, int]]:
+        """What the scheduler knows, and gives to one pod of a node only."""
+        return {(port.protocol, port.number) for port in self.ports if port.declared}
 
 
 def on_host_network(template: PodTemplate) -> bool:
@@ -109,6 +114,8 @@ def can_meet(manifests: ManifestSet, one: HostPod, other: HostPod) -> bool | Non
     """Whether two pods can land on one node; None when that hangs on the number of GPUs of a node."""
     ones, others = one.template.spec["nodeSelector"].texts, other.template.spec["nodeSelector"].texts
     if any(others.get(key, value) != value for key, value in ones.items()):
+        return False
+    if one.declared & other.declared:
         return False
     if _repels(one.template, other.template) or _repels(other.template, one.template):
         return False

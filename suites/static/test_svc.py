@@ -1,9 +1,9 @@
 """SVC: Services and routes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from seatrial import routing
-from seatrial.finding import CannotTell, Finding, NotApplicable
+from seatrial.finding import CannotTell, Finding, NotApplicable, Place
 from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
@@ -14,7 +14,7 @@ from seatrial.pods import behind
 from seatrial.requirement import Outcomes, requirement
 from seatrial.routes import Backend, granted, has_port, routes, timeout
 from seatrial.routing import ApiService, api_services, is_headless
-from seatrial.service_links import ENGINE_VARIABLES, link_names
+from seatrial.service_links import ENGINE_VARIABLES, link_names, names_of
 from seatrial.serving import Group, Role, groups
 
 RIGHT_SELECTOR = f'{keys.NAME} and {keys.WORKER_INDEX}: "0"'
@@ -252,15 +252,22 @@ def test_service_links_do_not_collide(group: Group) -> Outcomes:
     if not linked:
         raise NotApplicable("enableServiceLinks is false")
     own = [{entry["name"].text for entry in role.container["env"]} for role in linked]
-    for service in group.manifests.of_kind("Service", group=""):
-        if group.manifests.namespace(service) != group.namespace or is_headless(service):
-            continue
-        if service.at("spec", "type").text == "ExternalName":
-            continue
-        taken = [name for name in link_names(service) if name in ENGINE_VARIABLES]
-        for name in taken:
-            if any(name not in names for names in own):
-                yield Finding(service.at("metadata", "name"), f"it injects {name}", "a name that the engine ignores")
+    for place, names in _links(group):
+        for name in names:
+            if name in ENGINE_VARIABLES and any(name not in set_by_hand for set_by_hand in own):
+                yield Finding(place, f"it injects {name}", "a name that the engine ignores")
+
+
+def _links(group: Group) -> Iterator[tuple[Place, Iterable[str]]]:
+    """The Services whose variables the group's pods get, those of the set and those that the target states."""
+    manifests = group.manifests
+    for service in manifests.of_kind("Service", group=""):
+        external = service.at("spec", "type").text == "ExternalName"
+        if manifests.namespace(service) == group.namespace and not external and not is_headless(service):
+            yield service.at("metadata", "name"), link_names(service)
+    for existing in manifests.target.get("existing.services") or ():
+        if (existing.namespace or manifests.default_namespace) == group.namespace:
+            yield manifests.target.place("existing.services"), names_of(existing.name)
 
 
 @requirement(
@@ -281,7 +288,10 @@ def _backend(deployment: ManifestSet, backend: Backend) -> Outcomes:
     name, namespace = backend.name.text or "", backend.namespace
     if backend.kind != "Service":
         if deployment.find(backend.kind, name, namespace) is None:
-            yield CannotTell(f"whether {backend.title}, a backend of {backend.route.title}, leads to the API")
+            yield CannotTell(
+                f"whether {backend.title}, a backend of {backend.route.title}, leads to the API",
+                f"add {backend.title} to the set",
+            )
         return
     service = deployment.find("Service", name, namespace, group="")
     if service is None:
@@ -367,7 +377,9 @@ def test_api_has_a_service(lws: LeaderWorkerSet) -> Outcomes:
     if group.leader.launch.argv is not None and group.leader.value("disaggregation_mode") in ("prefill", "decode"):
         raise NotApplicable("prefill and decode groups are reached through their router")
     if lws.manifests.target.get("existing.services"):
-        raise CannotTell("whether one of the Services outside the set selects the leaders")
+        raise CannotTell(
+            "whether one of the Services outside the set selects the leaders", "add the API's Service to the set"
+        )
     yield Finding(lws.document["kind"], "no Service of the set selects its leaders", "a Service for the API")
 
 
