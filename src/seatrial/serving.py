@@ -18,6 +18,7 @@ from seatrial.manifests.workloads import PodTemplate, pod_templates
 
 DEFAULT_PORT = 30000
 GPU = "nvidia.com/gpu"
+SUPPLY_VERSION = 'seatrial.toml: [engine] version = "0.5.9"'
 # Kinds that serve; a Job or DaemonSet with the engine's image downloads something.
 _SERVING_KINDS = ("StatefulSet", "Deployment", "ReplicaSet", "Pod")
 
@@ -78,7 +79,7 @@ class Role:
         if self.version is None:
             raise CannotTell(
                 f"the SGLang version of image {self.image or '(none)'} is unknown",
-                'seatrial.toml: [engine] version = "0.5.9"',
+                SUPPLY_VERSION,
             )
         return self.version
 
@@ -91,13 +92,14 @@ class Role:
     def across_versions(self, answer: Callable[[str], Any], question: str) -> Any:
         """The answer for the image's version, or the one that all known versions give when it is unknown.
 
-        Raises CannotTell when the version is unknown and the known versions differ.
+        `question` begins with "whether" or "what". Raises CannotTell when the version is unknown and it decides.
         """
         if self.version is not None:
             return answer(self.version)
         answers = {answer(version) for version in sglang.versions()}
         if len(answers) > 1:
-            self.need_version()
+            unsure = f"{question} depends on the SGLang version, which image {self.image or '(none)'} does not tell"
+            raise CannotTell(unsure, SUPPLY_VERSION)
         return answers.pop()
 
     def parsed_by(self, version: str) -> Parsed:

@@ -4,7 +4,7 @@ from seatrial.finding import Finding, NotApplicable
 from seatrial.pods import SetPod, pods
 from seatrial.requirement import Outcomes, requirement
 from seatrial.scraping import Scrape, scrapes
-from seatrial.serving import Group
+from seatrial.serving import Group, Role
 
 
 @requirement(
@@ -19,10 +19,16 @@ def test_scraping_finds_metrics(group: Group) -> Outcomes:
     if not found:
         raise NotApplicable(f"nothing in the set scrapes the leader of {group.title}")
     for scrape in found:
-        if not group.leader.value("enable_metrics", False):
+        if not _metrics(group.leader):
             yield Finding(scrape.place, "the leader is scraped, but runs without --enable-metrics", "--enable-metrics")
         else:
             yield from _port_and_path(group, scrape)
+
+
+def _metrics(role: Role) -> bool:
+    """Whether metrics are on. Raises CannotTell if the version decides: `--enable-metric` was unique once."""
+    question = "whether metrics are on"
+    return bool(role.across_versions(lambda version: role.parsed_by(version).values.get("enable_metrics"), question))
 
 
 def _leader_of(group: Group) -> SetPod | None:
@@ -47,8 +53,8 @@ def _port_and_path(group: Group, scrape: Scrape) -> Outcomes:
 )
 def test_metrics_are_switched_on(group: Group) -> Outcomes:
     """The launch SHOULD switch metrics on."""
-    if group.leader.value("enable_metrics", False):
+    if _metrics(group.leader):
         return  # rank 0 serves the metrics of the whole group
     for role in group.roles:
-        if not role.value("enable_metrics", False):
+        if not _metrics(role):
             yield Finding(role.command_place, f"the {role.name} runs without --enable-metrics", "--enable-metrics")

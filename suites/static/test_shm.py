@@ -41,6 +41,8 @@ def _limit(role: Role) -> tuple[Node, int]:
 def test_serving_pods_mount_shared_memory(role: Role) -> Outcomes:
     """Every serving pod MUST mount a volume at `/dev/shm`."""
     if _shm(role) is None:
+        if role.template.spec["hostIPC"].raw is True:
+            raise NotApplicable("with hostIPC the container has the node's /dev/shm")
         yield Finding(
             role.container["volumeMounts"], f"the {role.name} mounts nothing at /dev/shm", "a volume at /dev/shm"
         )
