@@ -35,6 +35,15 @@ class Family:
     gpu: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class WithoutGpu:
+    """Families of types that have no GPU."""
+
+    families: tuple[str, ...]
+    source: str
+    date: Date
+
+
 @functools.cache
 def instances() -> tuple[Instance, ...]:
     """All known types."""
@@ -88,3 +97,14 @@ def has_rdma(name: str) -> bool | None:
         return True
     known = instance(name) or family(name)
     return known.rdma if known else None
+
+
+@functools.cache
+def _without_gpu() -> frozenset[str]:
+    rows = records("instances", "without_gpu", WithoutGpu)
+    return frozenset(name.casefold() for row in rows for name in row.families)
+
+
+def has_no_gpu(name: str) -> bool:
+    """Whether a type, `S5.MEDIUM4` for example, is of a family that is known to have no GPU."""
+    return name.strip().partition(".")[0].casefold() in _without_gpu()

@@ -1,0 +1,112 @@
+"""The pool of GPU nodes that the target describes: its labels, and the pods that have to run on it."""
+
+from functools import cache
+
+from seatrial.download import downloads
+from seatrial.knowledge import nodes, super_nodes
+from seatrial.knowledge.nodes import Label
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.workloads import PodTemplate
+from seatrial.scheduling import ABSENT, INSTANCE_TYPE_KEYS, Absent, Labels, demands, fit
+from seatrial.serving import groups
+from seatrial.super_pods import asks_for_gpus, is_super_pod
+from seatrial.target import Target
+
+_OS = ("kubernetes.io/os", "beta.kubernetes.io/os")
+_NODE_NAME = "metadata.name"
+_GPU_KEYS = "nvidia.com/"
+
+
+def is_super(target: Target) -> bool:
+    """Whether the pool consists of super nodes."""
+    return bool(target.get("pool.type") == "super")
+
+
+def labels(target: Target) -> Labels:
+    """The labels of the pool's nodes: those that are stated, and those that every such node has.
+
+    A label that is not stated is absent, unless nodes get it without the user's doing or no labels are stated at all.
+    """
+    stated: dict[str, str] | None = target.get("pool.labels")
+
+    def value(key: str) -> str | Absent | None:
+        if stated is not None and key in stated:
+            return stated[key]
+        if key in INSTANCE_TYPE_KEYS:
+            return _instance_type(target, stated or {})
+        if key in _OS:
+            return "linux"
+        automatic = _automatic().get(key)
+        if automatic is not None:
+            return _automatic_value(target, automatic)
+        return None if stated is None or key == _NODE_NAME else ABSENT
+
+    return value
+
+
+def _instance_type(target: Target, stated: dict[str, str]) -> str | None:
+    by_label = next((stated[key] for key in INSTANCE_TYPE_KEYS if key in stated), None)
+    default = super_nodes.INSTANCE_TYPE if is_super(target) else None
+    found: str | None = by_label or target.get("pool.instance_type") or default
+    return found
+
+
+@cache
+def _automatic() -> dict[str, Label]:
+    return {label.key: label for label in nodes.labels()}
+
+
+def _automatic_value(target: Target, label: Label) -> str | Absent | None:
+    kind = target.get("pool.type")
+    if label.nodes in ("native", "regular") and kind is not None and kind != label.nodes:
+        return ABSENT
+    return None if is_super(target) else label.value
+
+
+def pods(manifests: ManifestSet) -> list[PodTemplate]:
+    """The templates that need the pool's nodes: they take GPUs, prepare each of its nodes, or select GPU nodes."""
+    return manifests.once(_find)
+
+
+def _find(manifests: ManifestSet) -> list[PodTemplate]:
+    engines = {_key(role.template) for group in groups(manifests) for role in group.roles}
+    fetchers = {_key(download.template) for download in downloads(manifests)}
+    return [
+        template
+        for template in manifests.pod_templates
+        if _key(template) in engines
+        or any(map(asks_for_gpus, template.all_containers))
+        or (template.document.kind == "DaemonSet" and _key(template) in fetchers)
+        or any(_speaks_of_gpus(demand.key) for demand in demands(template))
+    ]
+
+
+def _key(template: PodTemplate) -> tuple[int, object]:
+    return id(template.document), template.node.path
+
+
+def _speaks_of_gpus(key: str) -> bool:
+    label = _automatic().get(key)
+    return key.startswith(_GPU_KEYS) or (label is not None and label.nodes == "gpu")
+
+
+def bound_pods(manifests: ManifestSet) -> list[PodTemplate]:
+    """The templates of `pods`, and others that select the pool's nodes by a label of theirs."""
+    known = {_key(template) for template in pods(manifests)}
+    return [
+        template
+        for template in manifests.pod_templates
+        if _key(template) in known or _selects_pool(manifests, template)
+    ]
+
+
+def _selects_pool(manifests: ManifestSet, template: PodTemplate) -> bool:
+    """Whether a selector names the pool's instance type or a stated label, and nothing speaks against it."""
+    target = manifests.target
+    stated = target.get("pool.labels") or {}
+    asked = demands(template)
+    named = any(demand.key in stated or demand.key in INSTANCE_TYPE_KEYS for demand in asked)
+    found = fit(template, labels(target))
+    return (named and not found.broken and not found.unknown) or (
+        is_super(target) and is_super_pod(manifests, template)
+    )
