@@ -1,6 +1,8 @@
 """SHM: shared memory."""
 
-from seatrial.finding import Finding, NotApplicable
+from fractions import Fraction
+
+from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.manifests.document import Node
 from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.requirement import Outcomes, requirement
@@ -8,7 +10,6 @@ from seatrial.serving import Role
 
 GIB = 2**30
 SMALLEST = 8 * GIB
-WHY_SMALL = "64 MiB, the default, and 1 GiB are known to end in a bus error or an NCCL failure."
 
 
 def _shm(role: Role) -> Node | None:
@@ -19,17 +20,31 @@ def _shm(role: Role) -> Node | None:
     return None
 
 
-def _limit(role: Role) -> tuple[Node, int]:
-    """The sizeLimit of the /dev/shm volume in bytes. Raises NotApplicable without one."""
+def _need_shm(role: Role) -> Node:
+    """The emptyDir at /dev/shm. Raises NotApplicable when nothing or another kind of volume is mounted there."""
     volume = _shm(role)
-    node = volume.at("emptyDir", "sizeLimit") if volume else None
+    if volume is None:
+        raise NotApplicable("nothing is mounted at /dev/shm (SHM-01 judges that)")
+    if volume["emptyDir"].raw is None and not volume["emptyDir"].exists:
+        raise NotApplicable("the volume at /dev/shm is no emptyDir (SHM-02 judges that)")
+    return volume["emptyDir"]
+
+
+def _bytes(node: Node) -> Fraction | None:
+    """A quantity; None where there is none that the API server would take."""
     try:
-        size = parse(node.raw) if node and node.exists else None
+        return parse(node.raw) if node.raw is not None else None
     except InvalidQuantity:
-        size = None
-    if node is None or size is None:
+        return None
+
+
+def _need_limit(role: Role) -> tuple[Node, Fraction]:
+    """The sizeLimit at /dev/shm in bytes. Raises NotApplicable without one."""
+    node = _need_shm(role)["sizeLimit"]
+    size = _bytes(node)
+    if size is None:
         raise NotApplicable("no sizeLimit at /dev/shm (SHM-03 judges that)")
-    return node, int(size)
+    return node, size
 
 
 @requirement(
@@ -46,3 +61,66 @@ def test_serving_pods_mount_shared_memory(role: Role) -> Outcomes:
         yield Finding(
             role.container["volumeMounts"], f"the {role.name} mounts nothing at /dev/shm", "a volume at /dev/shm"
         )
+
+
+@requirement(
+    "SHM-02",
+    why="Otherwise shared memory goes through the node's disk.",
+    fix="Write emptyDir: {medium: Memory} for the volume at /dev/shm.",
+    source="Kubernetes documentation: Volumes, emptyDir",
+)
+def test_shared_memory_is_memory(role: Role) -> Outcomes:
+    """The `/dev/shm` volume MUST be an emptyDir of medium Memory."""
+    volume = _shm(role)
+    if volume is None:
+        raise NotApplicable("nothing is mounted at /dev/shm (SHM-01 judges that)")
+    if volume["mountPath"].exists:
+        raise NotApplicable("the volume at /dev/shm does not exist (STO-08 judges that)")
+    source = volume["emptyDir"]
+    if not source.exists:
+        kinds = ", ".join(str(key) for key in volume.mapping if key != "name") or "no source"
+        yield Finding(volume, f"the {role.name}'s /dev/shm is a volume of {kinds}", "emptyDir with medium Memory")
+    elif source["medium"].text != "Memory":
+        medium = source["medium"].text or "the node's disk, the default"
+        yield Finding(source["medium"], f"the {role.name}'s /dev/shm has medium {medium}", "medium Memory")
+
+
+@requirement(
+    "SHM-03",
+    why="An unbounded tmpfs can take the node's memory.",
+    fix="Set sizeLimit in the emptyDir, for example 32Gi.",
+)
+def test_shared_memory_is_bounded(role: Role) -> Outcomes:
+    """The `/dev/shm` volume SHOULD have a sizeLimit."""
+    limit = _need_shm(role)["sizeLimit"]
+    if limit.raw is None:
+        yield Finding(limit, f"no sizeLimit in the {role.name}", "a sizeLimit such as 32Gi")
+
+
+@requirement(
+    "SHM-04",
+    why="64 MiB, the default, and 1 GiB are known to end in a bus error or an NCCL failure.",
+    fix="Raise sizeLimit; SGLang's examples use 32Gi.",
+    source=("nccl#525", "kserve/kserve#5155"),
+)
+def test_shared_memory_is_large_enough(role: Role) -> Outcomes:
+    """A `/dev/shm` sizeLimit SHOULD be at least 8 GiB."""
+    node, size = _need_limit(role)
+    if size < SMALLEST:
+        yield Finding(node, f"sizeLimit {node.raw} in the {role.name}", "at least 8Gi")
+
+
+@requirement(
+    "SHM-05",
+    why="The pages of a tmpfs are charged to the pod: the out-of-memory killer takes a rank.",
+    fix="Raise the memory limit or lower the sizeLimit.",
+)
+def test_shared_memory_leaves_room(role: Role) -> Outcomes:
+    """A `/dev/shm` sizeLimit SHOULD be at most half of the container's memory limit."""
+    node, size = _need_limit(role)
+    limit = role.container.at("resources", "limits", "memory")
+    memory = _bytes(limit)
+    if memory is None:
+        raise CannotTell(f"the {role.name} has no memory limit", "set resources.limits.memory in the container")
+    if size > memory / 2:
+        yield Finding(node, f"sizeLimit {node.raw} in the {role.name}", f"at most half of the limit of {limit.raw}")

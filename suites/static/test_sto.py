@@ -14,12 +14,11 @@ from seatrial.hardware import need_accelerators
 from seatrial.knowledge.models import Checkpoint
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.quantity import binary
-from seatrial.manifests.workloads import PodTemplate
 from seatrial.model import directory_read, directory_written
 from seatrial.model_volumes import ModelVolume, model_volumes
 from seatrial.mounts import Directory, volumes
 from seatrial.requirement import Outcomes, requirement
-from seatrial.scheduling import Labels, allowed_values, tolerates, unmet
+from seatrial.scheduling import Labels, allowed_values, fit, tolerates
 from seatrial.serving import Role
 from seatrial.storage_classes import TURBO, StorageClass, storage_class
 
@@ -187,7 +186,7 @@ def test_model_survives_its_claim(model_volume: ModelVolume) -> Outcomes:
 
 @requirement(
     "STO-08",
-    why="The API server refuses the pod, while published schemas accept it; a LeaderWorkerSet then makes no pod at all.",
+    why="The API server refuses the pod, while published schemas accept it; a LeaderWorkerSet then makes no pod.",
     fix="Name a volume of the same pod template, or add the volume.",
 )
 def test_mounts_have_volumes(deployment: ManifestSet) -> Outcomes:
@@ -204,7 +203,7 @@ def test_mounts_have_volumes(deployment: ManifestSet) -> Outcomes:
 
 @requirement(
     "STO-09",
-    why="700Gi leave 58 GiB beside the files, for caches and the next revision; a claim of 100Gi goes by the same name.",
+    why="700Gi leave 58 GiB beside the files; another page of the guide has a claim of the same name with 100Gi.",
     fix="Request 700Gi or more.",
     source="imroc/tke-guide: SGLang DeepSeek-R1 guide",
 )
@@ -291,7 +290,7 @@ def test_fsid_looks_like_a_mount_point(storage_class: StorageClass) -> Outcomes:
 @requirement(
     "STO-14",
     why="The other nodes have an empty directory.",
-    fix="Download with a DaemonSet that has the node selector and the tolerations of the group, or use a shared volume.",
+    fix="Download with a DaemonSet that has the group's node selector and tolerations, or use a shared volume.",
 )
 def test_host_path_model_is_on_every_node(role: Role) -> Outcomes:
     """With a hostPath model volume the download MUST run on every node a group pod can land on."""
@@ -312,16 +311,16 @@ def test_host_path_model_is_on_every_node(role: Role) -> Outcomes:
 
 def _misses_nodes(download: ModelDownload, role: Role, directory: Directory) -> Outcomes:
     spec = download.template.spec
-    broken = unmet(download.template, _labels_of_nodes(role))
-    if broken is None:
-        yield CannotTell(f"whether every node of the {role.name} has the labels that {download.title} selects")
-    for demand in broken or ():
+    found = fit(download.template, _labels_of_nodes(role))
+    for demand in found.unknown:
+        yield CannotTell(f"whether every node of the {role.name} has {demand}, which {download.title} selects")
+    for demand in found.broken:
         yield Finding(demand.place, f"{download.title} runs on nodes with {demand}", f"all nodes of the {role.name}")
     for taint in _taints_of_nodes(role):
         if not tolerates(download.template, taint):
             yield Finding(
                 spec["tolerations"],
-                f"{download.title} does not tolerate {taint.key}, as the {role.name} does; {directory} stays empty there",
+                f"{download.title} does not tolerate {taint.key}: {directory} stays empty there",
                 f"the tolerations of the {role.name}",
             )
 
