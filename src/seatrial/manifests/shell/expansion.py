@@ -81,7 +81,7 @@ class Expansion:
         """The parts as one value, without splitting, as on the right of an assignment."""
         if len(parts) == 1 and isinstance(parts[0], Literal) and not parts[0].text.startswith("~"):
             return Value(parts[0].text)
-        return joined([f.value for f in self._fragments(parts, leading=True) if f is not None] or [EMPTY])
+        return joined([_BLANK if f is None else f.value for f in self._fragments(parts, leading=True)] or [EMPTY])
 
     def pattern(self, parts: Sequence[Part]) -> tuple[Pieces, Value]:
         """The parts as a pattern, and as a value that says whether the pattern is known."""
@@ -359,6 +359,7 @@ class Expansion:
 
 
 _DEFAULT_IFS = Value(" \t\n")
+_BLANK = Value(" ")
 
 
 def _special(text: str) -> bool:
@@ -385,12 +386,16 @@ def _brace_words(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
     return tuple(_renamed([unsealed(text, quoted) for text, quoted in word]) for word in patterns.braces(pieces))
 
 
+def _ends_open(part: Parameter) -> bool:
+    return part.bare and not part.quoted
+
+
 def _renamed(parts: list[Part]) -> tuple[Part, ...]:
     """Braces are expanded in the text, so ``$A{b,c}`` is ``$Ab $Ac``."""
     out: list[Part] = []
     for part in parts:
         last = out[-1] if out else None
-        if isinstance(part, Literal) and not part.quoted and isinstance(last, Parameter) and last.bare:
+        if isinstance(part, Literal) and not part.quoted and isinstance(last, Parameter) and _ends_open(last):
             tail = _NAME_TAIL.match(part.text) if _NAME.match(last.name) else None
             if tail:
                 out[-1] = replace(last, name=last.name + tail[0])

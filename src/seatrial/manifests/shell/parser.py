@@ -132,14 +132,14 @@ class _Reader:
         self.suspects.append(node.start_point.row)
         return Unreadable(self.text(node), node.start_point.row)
 
-    def words(self, nodes: "Sequence[Tree]", start: int | None = None) -> list[Word]:
+    def words(self, nodes: "Sequence[Tree]", start: int | None = None, stop: int | None = None) -> list[Word]:
         """The words that the nodes make.
 
         Neighbours without white space between them are one word (the tree splits some), and an escaped blank is a
         word or part of one (the tree takes it for white space).
         """
         groups: list[list[_Piece]] = []
-        for piece in self._pieces(nodes, start):
+        for piece in self._pieces(nodes, start, stop):
             before = groups[-1][-1] if groups else None
             if before is not None and self._adjacent(before, piece):
                 groups[-1].append(piece)
@@ -152,15 +152,16 @@ class _Reader:
             return False
         return self.source[left.end : right.start].replace(b"\\\n", b"") == b""
 
-    def _pieces(self, nodes: "Sequence[Tree]", start: int | None) -> "Iterator[_Piece]":
+    def _pieces(self, nodes: "Sequence[Tree]", start: int | None, stop: int | None) -> "Iterator[_Piece]":
         end = start if start is not None else nodes[0].start_byte if nodes else 0
         for node in nodes:
             yield from self._lost_blanks(end, node.start_byte)
             yield _Piece(node.start_byte, node.end_byte, node)
             end = node.end_byte
-        tail = _BLANKS.match(self.source, end) if nodes else None
-        if tail is not None:
-            yield from self._lost_blanks(end, tail.end())
+        if stop is None:
+            tail = _BLANKS.match(self.source, end) if nodes else None
+            stop = tail.end() if tail else end
+        yield from self._lost_blanks(end, stop)
 
     def _lost_blanks(self, start: int, end: int) -> "Iterator[_Piece]":
         if end - start > 1:
@@ -205,7 +206,7 @@ class _Reader:
         items: tuple[Word, ...] | None = None
         if rest and rest[0].type == "array":
             inner = [child for child in rest[0].children[1:-1] if child.type != "comment"]
-            items = tuple(self.words(inner, rest[0].start_byte + 1))
+            items = tuple(self.words(inner, rest[0].start_byte + 1, rest[0].end_byte - 1))
         elif rest:
             value = self.word(rest)
         return Assignment(
@@ -343,7 +344,7 @@ class _Reader:
         words = None
         if at is not None:
             items = [child for child in node.children[at + 1 : -1] if child.is_named and child.type != "comment"]
-            words = tuple(self.words(items))
+            words = tuple(self.words(items, node.children[at].end_byte))
         return For(self.text(node.children[1]), words, self.loop_body(node))
 
     def c_style(self, node: "Tree") -> Node:
