@@ -22,7 +22,7 @@ WRONG_VALUE = ("invalid choice", "invalid value", "expected argument", "ignored 
 @requirement(
     "ARG-00",
     why="All argument rules would be blind.",
-    fix="Start SGLang by python3 -m sglang.launch_server or sglang serve in command and args, or in a script that stands there.",
+    fix="Start python3 -m sglang.launch_server or sglang serve in command and args, or in a script that stands there.",
 )
 def test_launch_line_can_be_read(role: Role) -> Outcomes:
     """Leader and worker MUST have a launch line that can be read down to SGLang's arguments."""
@@ -65,7 +65,9 @@ def _error(role: Role, typed: str, kinds: tuple[str, ...]) -> ArgError:
 def _report(role: Role, typed: str, kinds: tuple[str, ...], expected: str) -> Finding:
     error = _error(role, typed, kinds)
     place = role.place_of(role.words[error.index]) if error.index is not None else role.command_place
-    hint = f"; did you mean {' or '.join(error.candidates)}?" if error.candidates and error.kind == "unrecognized" else ""
+    hint = (
+        f"; did you mean {' or '.join(error.candidates)}?" if error.candidates and error.kind == "unrecognized" else ""
+    )
     version = f"SGLang {role.version}" if role.version else "every known SGLang"
     return Finding(place, f"{version}: {error.message}{hint}", expected)
 
@@ -95,7 +97,8 @@ def test_flags_are_written_out(role: Role) -> Outcomes:
     yield from unsure
     for use in role.arguments.uses:
         if use.typed in broken:
-            yield Finding(role.place_of(role.words[use.index]), f"{use.typed}, short for {use.flag.names[0]}", use.flag.names[0])
+            whole = next(name for name in use.flag.names if name.startswith(use.typed))
+            yield Finding(role.place_of(role.words[use.index]), f"{use.typed}, short for {whole}", whole)
 
 
 @requirement(
@@ -108,7 +111,9 @@ def test_abbreviations_are_not_ambiguous(role: Role) -> Outcomes:
     broken, unsure = _judge(role, _errors("ambiguous"), "whether these are ambiguous:")
     yield from unsure
     for typed in sorted(broken):
-        yield _report(role, typed, ("ambiguous",), f"one of {', '.join(_error(role, typed, ('ambiguous',)).candidates)}")
+        yield _report(
+            role, typed, ("ambiguous",), f"one of {', '.join(_error(role, typed, ('ambiguous',)).candidates)}"
+        )
 
 
 @requirement(
@@ -241,7 +246,11 @@ def test_remote_code_is_trusted(role: Role) -> Outcomes:
 def test_served_name_is_set(group: Group) -> Outcomes:
     """The launch SHOULD set `--served-model-name`."""
     if group.leader.given("served_model_name") is None:
-        yield Finding(group.leader.command_place, "no --served-model-name", "--served-model-name DeepSeek-R1, for example")
+        yield Finding(
+            group.leader.command_place,
+            "no --served-model-name",
+            "a name for clients, such as --served-model-name DeepSeek-R1",
+        )
 
 
 @requirement(

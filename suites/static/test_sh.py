@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 from seatrial.container_commands import ContainerCommand, container_commands
 from seatrial.finding import CannotTell, Finding, NotApplicable
+from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.launch import Problem
 from seatrial.requirement import Outcomes, requirement
 
-INJECTED_LATER = "LWS_WORKER_INDEX"  # whether the release injects it is LWS-07's question
-REFERENCE = re.compile(r"(?<!\$)\$(?:\{(\w+)\}|(\w+))")
+INJECTED_LATER = keys.WORKER_INDEX_ENV  # whether the release injects it is LWS-07's question
+INJECTED = (keys.LEADER_ADDRESS_ENV, keys.GROUP_SIZE_ENV, keys.WORKER_INDEX_ENV)
+REFERENCE = re.compile(r"(?<!\$)\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 
 
 def _commands(deployment: ManifestSet) -> list[ContainerCommand]:
@@ -79,22 +81,25 @@ def test_variables_are_defined(deployment: ManifestSet) -> Outcomes:
     for command in ours:
         for problem in command.launch.problems:
             if problem.kind in ("undefined", "kubelet reference in script") and problem.variable != INJECTED_LATER:
-                yield Finding(command.place(problem.path, problem.line), problem.message, f"a value for {problem.variable}")
+                yield Finding(
+                    command.place(problem.path, problem.line), problem.message, f"a value for {problem.variable}"
+                )
 
 
 @requirement(
     "SH-04",
     why="Kubernetes expands only `$(VAR)`; the literal text arrives.",
-    fix="Write $(VAR), and define VAR further up in the list.",
+    fix="Write $(VAR), and define VAR further up in the list; a Secret's value comes with valueFrom.",
 )
 def test_env_values_use_kubelet_references(deployment: ManifestSet) -> Outcomes:
     """An env value MUST NOT be a `$VAR` reference."""
     for template in deployment.pod_templates:
         for container in template.all_containers:
-            names = {entry["name"].text for entry in container["env"]}
+            names = {*INJECTED, *(entry["name"].text for entry in container["env"])}
             for entry in container["env"]:
-                value = entry["value"].text or ""
+                own, value = entry["name"].text, entry["value"].text or ""
                 for found in REFERENCE.finditer(value):
                     name = found[1] or found[2]
                     if name in names or found[0] == value.strip():
-                        yield Finding(entry["value"], f"{entry['name'].text}: {value}", f"$({name}) in place of {found[0]}")
+                        expected = f"$({name}) in place of {found[0]}" if name in names - {own} else "the value itself"
+                        yield Finding(entry["value"], f"{own}: {value}", expected)
