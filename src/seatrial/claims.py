@@ -33,6 +33,10 @@ class Claim:
         return self.document.title
 
     @property
+    def is_template(self) -> bool:
+        return bool(self.node.path)
+
+    @property
     def name(self) -> str:
         return self.node.at("metadata", "name").text or ""
 
@@ -65,7 +69,7 @@ class Claim:
     @property
     def static_volume(self) -> Document | None:
         """The PersistentVolume of the set that the claim is bound to by name."""
-        return static_volume(self.manifests, self.document) if self.node.path == () else None
+        return None if self.is_template else static_volume(self.manifests, self.document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def claims(manifests: ManifestSet) -> list[Claim]:
 def _claims(manifests: ManifestSet) -> list[Claim]:
     declared = [Claim(manifests, document.root) for document in manifests.of_kind("PersistentVolumeClaim", group="")]
     made = [
-        Claim(manifests, Node(document, template.path, template.raw))
+        Claim(manifests, document.at(*template.path))
         for document in manifests.of_kind("StatefulSet", "LeaderWorkerSet")
         for template in claim_templates(document)
     ]

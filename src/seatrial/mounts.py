@@ -50,7 +50,7 @@ class Directory:
 
     def __str__(self) -> str:
         claim = claim_name(self.volume)
-        where = f"claim {claim}" if claim else f"volume {self.volume['name'].text or '?'}"
+        where = f"claim {claim}" if claim else f"volume {volume_name(self.volume) or '?'}"
         if self.on_host:
             return f"/{self.path} of the node"
         return f"{self.path or 'the root'} of {where}"
@@ -63,26 +63,19 @@ def claim_name(volume: Node) -> str | None:
 
 def volumes(template: PodTemplate) -> dict[str, Node]:
     """What volumeMounts of a template can name: its volumes, and the claim templates of its workload."""
-    return {claim["name"].text or "": claim for claim in claim_templates(template.document)} | template.volumes
+    return {volume_name(claim): claim for claim in claim_templates(template.document)} | template.volumes
 
 
 def claim_templates(document: Document) -> Iterator[Node]:
-    """The volumeClaimTemplates of a StatefulSet or LeaderWorkerSet, under the names that mounts use."""
+    """The volumeClaimTemplates of a StatefulSet or LeaderWorkerSet; each pod gets a claim of its own from them."""
     for place in (("spec",), ("spec", "leaderWorkerTemplate")):
-        for claim in document.at(*place, "volumeClaimTemplates"):
-            yield _Named(claim)
+        yield from document.at(*place, "volumeClaimTemplates")
 
 
-class _Named(Node):
-    """A claim template seen as a volume: its name stands in its metadata."""
-
-    __slots__ = ()
-
-    def __init__(self, claim: Node) -> None:
-        super().__init__(claim.document, claim.path, claim.raw)
-
-    def __getitem__(self, step: str | int) -> Node:
-        return super().__getitem__("metadata")["name"] if step == "name" else super().__getitem__(step)
+def volume_name(volume: Node) -> str:
+    """The name by which mounts mean a volume or claim template; empty without one."""
+    own = volume["name"] if volume["name"].exists else volume.at("metadata", "name")
+    return own.text or ""
 
 
 def mount_of(container: Node, path: str) -> tuple[Node, str] | None:
@@ -147,9 +140,9 @@ def _store(manifests: ManifestSet, template: PodTemplate, volume: Node) -> tuple
     claim = claim_name(volume)
     if claim is not None:
         return _claim_store(manifests, manifests.namespace(template.document), claim)
-    if isinstance(volume, _Named) or any(volume[kind].exists for kind in _PER_POD):
+    if volume["metadata"].exists or any(volume[kind].exists for kind in _PER_POD):
         document = template.document
-        return ("pod", document.kind, document.name, template.role, volume["name"].text or ""), ""
+        return ("pod", document.kind, document.name, template.role, volume_name(volume)), ""
     return _source_store(volume)
 
 

@@ -104,7 +104,8 @@ class Role:
 
     def parsed_by(self, version: str) -> Parsed:
         """The arguments as the parser of `version` reads them. Raises Blocked when they cannot be resolved."""
-        return self.parses[version if version in self.parses else sglang.nearest(version) or version]
+        known = sglang.nearest(version) or version
+        return self.arguments if known == self.table.version else self.parses[known]
 
     @cached_property
     def parses(self) -> Mapping[str, Parsed]:

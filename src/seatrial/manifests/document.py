@@ -10,13 +10,17 @@ from seatrial.manifests.reader import Parsed, Path, Position
 from seatrial.manifests.source import Source
 
 
+_ABSENT: Any = object()
+
+
 class Document:
     """An object as read: its value, where it stands, and what the API server calls it.
 
-    `value` is what the YAML says, of whatever type. Items of a `List` are documents of their own.
+    `value` is what the YAML says, of whatever type. Items of a `List` are documents of their own. `kind`,
+    `api_version`, `group` (empty for the core group) and `name` are empty where the YAML has no such text.
     """
 
-    __slots__ = ("duplicates", "index", "prefix", "source", "value")
+    __slots__ = ("api_version", "duplicates", "group", "index", "kind", "name", "prefix", "root", "source", "value")
 
     def __init__(self, source: Source, index: int, prefix: Path, value: Any, duplicates: tuple[Any, ...] = ()) -> None:
         self.source = source
@@ -24,27 +28,11 @@ class Document:
         self.prefix = prefix
         self.value = value
         self.duplicates = duplicates
-
-    @property
-    def root(self) -> "Node":
-        return Node(self, (), self.value)
-
-    @property
-    def kind(self) -> str:
-        return self.root["kind"].text or ""
-
-    @property
-    def api_version(self) -> str:
-        return self.root["apiVersion"].text or ""
-
-    @property
-    def group(self) -> str:
-        """The API group; empty for the core group."""
-        return self.api_version.rpartition("/")[0]
-
-    @property
-    def name(self) -> str:
-        return self.root["metadata"]["name"].text or ""
+        self.root = Node(self, None, None, value)
+        self.kind = self.root["kind"].text or ""
+        self.api_version = self.root["apiVersion"].text or ""
+        self.group = self.api_version.rpartition("/")[0]
+        self.name = self.root["metadata"]["name"].text or ""
 
     @property
     def namespace(self) -> str | None:
@@ -103,22 +91,36 @@ class Node:
     `raw` is the YAML value, None when the node is null or absent; `exists` tells these two apart.
     """
 
-    __slots__ = ("document", "exists", "path", "raw")
+    __slots__ = ("document", "exists", "parent", "raw", "step")
 
-    def __init__(self, document: Document, path: Path, raw: Any, exists: bool = True) -> None:
+    def __init__(
+        self, document: Document, parent: "Node | None", step: str | int | None, raw: Any, exists: bool = True
+    ) -> None:
         self.document = document
-        self.path = path
+        self.parent = parent
+        self.step = step
         self.raw = raw
         self.exists = exists
 
+    @property
+    def path(self) -> Path:
+        """The steps from the root of the document to here; asked for only when something is found."""
+        steps: list[str | int] = []
+        node = self
+        while node.parent is not None and node.step is not None:
+            steps.append(node.step)
+            node = node.parent
+        return tuple(reversed(steps))
+
     def __getitem__(self, step: str | int) -> "Node":
         raw = self.raw
-        path = (*self.path, step)
-        if isinstance(raw, dict) and step in raw:
-            return Node(self.document, path, raw[step])
-        if isinstance(raw, list) and isinstance(step, int) and -1 < step < len(raw):
-            return Node(self.document, path, raw[step])
-        return Node(self.document, path, None, exists=False)
+        if isinstance(raw, dict):
+            child = raw.get(step, _ABSENT)
+            if child is not _ABSENT:
+                return Node(self.document, self, step, child)
+        elif isinstance(raw, list) and isinstance(step, int) and -1 < step < len(raw):
+            return Node(self.document, self, step, raw[step])
+        return Node(self.document, self, step, None, False)
 
     def at(self, *steps: str | int) -> "Node":
         """The node below this one at `steps`, present or not."""
@@ -153,12 +155,12 @@ class Node:
         """The elements of a list; nothing for anything else."""
         if isinstance(self.raw, list):
             for number, raw in enumerate(self.raw):
-                yield Node(self.document, (*self.path, number), raw)
+                yield Node(self.document, self, number, raw)
 
     def items(self) -> Iterator[tuple[str, "Node"]]:
         """The entries of a mapping; nothing for anything else."""
         for key, raw in self.mapping.items():
-            yield key, Node(self.document, (*self.path, key), raw)
+            yield key, Node(self.document, self, key, raw)
 
     @property
     def dotted(self) -> str:
