@@ -33,9 +33,9 @@ _BARE_FLAG = re.compile(r"--(?:admin-)?api-key\Z")
 # A key that consists of such words only is one that anybody would try, or one that nobody has replaced yet.
 _GUESSABLE = frozenset({
     "a", "abc", "admin", "an", "api", "apikey", "bar", "change", "changeit", "changeme", "default", "dummy", "empty",
-    "example", "fill", "fixme", "foo", "goes", "here", "in", "it", "key", "me", "my", "mykey", "new", "nil", "none", "null",
-    "openai", "pass", "passwd", "password", "placeholder", "qwerty", "real", "replace", "root", "secret", "sglang", "sk",
-    "some", "tbd", "test", "the", "this", "to", "todo", "token", "value", "with", "your", "yourkey",
+    "example", "fill", "fixme", "foo", "goes", "here", "in", "it", "key", "me", "my", "mykey", "new", "nil", "none",
+    "null", "openai", "pass", "passwd", "password", "placeholder", "qwerty", "real", "replace", "root", "secret",
+    "sglang", "sk", "some", "tbd", "test", "the", "this", "to", "todo", "token", "value", "with", "your", "yourkey",
 })  # fmt: skip
 
 

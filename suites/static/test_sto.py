@@ -57,7 +57,7 @@ def test_claims_are_declared(deployment: ManifestSet) -> Outcomes:
 )
 def test_shared_claims_are_read_write_many(claim: Claim) -> Outcomes:
     """A PVC mounted by several pods MUST offer ReadWriteMany."""
-    if claim.node.path:
+    if claim.is_template:
         raise NotApplicable(f"{claim.title} makes a claim for each pod")
     mounted = uses(claim.manifests).get((claim.namespace, claim.name), [])
     pods = sum(use.pods for use in mounted)
