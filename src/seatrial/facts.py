@@ -126,15 +126,17 @@ def _plain() -> Mapping[str, Fact]:
 
 
 @functools.lru_cache(1024)
+def find(name: str) -> Fact | None:
+    """The declaration behind a full name, None if no fact is called so."""
+    return _plain().get(name) or next((fact for pattern, fact in _patterns() if pattern.fullmatch(name)), None)
+
+
 def declared(name: str) -> Fact:
     """The declaration behind a full name. Raises KeyError naming the closest one: a rule asks for no such fact."""
-    plain = _plain().get(name)
-    if plain is not None:
-        return plain
-    for pattern, fact in _patterns():
-        if pattern.fullmatch(name):
-            return fact
-    raise KeyError(f"no fact is called {name!r}; the closest one is {closest(name) or FACTS[0].name!r}")
+    fact = find(name)
+    if fact is None:
+        raise KeyError(f"no fact is called {name!r}; the closest one is {closest(name) or FACTS[0].name!r}")
+    return fact
 
 
 def closest(name: str) -> str | None:

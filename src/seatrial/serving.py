@@ -294,7 +294,7 @@ def mentions_sglang(container: Node) -> bool:
 def serving_container(template: PodTemplate) -> Node | None:
     """The container that runs SGLang, or that should: it launches it, or at least has its image."""
     candidates = [container for container in template.containers if mentions_sglang(container)]
-    for container in candidates:
+    for container in candidates if len(candidates) > 1 else ():
         if resolve(container.mapping, container_environment(container.mapping, (), _nothing, _nothing)).engine:
             return container
     return candidates[0] if candidates else None

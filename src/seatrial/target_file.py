@@ -1,5 +1,6 @@
 """Reads a `seatrial.toml`: strict, with the line of everything it does not understand, all problems at once."""
 
+import functools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from seatrial import waiver
 from seatrial.fact_types import WrongValue
-from seatrial.facts import FACTS, Fact, declared, unknown
+from seatrial.facts import FACTS, Fact, find, unknown
 from seatrial.toml_lines import line_of, lines
 from seatrial.waiver import Waiver
 
@@ -158,12 +159,10 @@ class _Reading:
 
 def _fact(path: tuple[str, ...]) -> Fact | None:
     """The fact at a path of keys; a key of the user's may hold dots only in quotes, which no fact allows."""
-    try:
-        return declared(".".join(path)) if not any("." in key or "[" in key or not key for key in path) else None
-    except KeyError:
-        return None
+    return find(".".join(path)) if not any("." in key or "[" in key or not key for key in path) else None
 
 
+@functools.lru_cache(256)
 def _is_table(path: tuple[str, ...]) -> bool:
     """Whether facts are declared below this path."""
     return any(_leads(path, fact.name.split(".")) for fact in FACTS)
@@ -178,6 +177,7 @@ def _leads(path: tuple[str, ...], parts: list[str]) -> bool:
     )
 
 
+@functools.lru_cache(256)
 def _entries(name: str) -> list[Fact]:
     return [fact for fact in FACTS if fact.name.startswith(f"{name}[].")]
 

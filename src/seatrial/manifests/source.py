@@ -1,5 +1,6 @@
 """Where manifests come from: folders, files and standard input, decoded to text."""
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -34,10 +35,7 @@ class Location:
 
 def display(path: Path) -> str:
     """The path as a user at the current folder would type it."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    return os.path.abspath(path).removeprefix(os.getcwd() + os.sep)  # noqa: PTH100, PTH109 - pathlib asks the disk
 
 
 def locate(arguments: list[str]) -> list[Location]:
