@@ -65,11 +65,14 @@ def unreachable(manifests: ManifestSet, image: Reference) -> str | None:
 
 
 def mirror(image: Reference) -> str:
-    """What to write instead: the same image in a registry that carries copies, else a registry of one's own."""
+    """What to write instead: the same image in a registry that carries copies, else a registry of one's own.
+
+    A mirror that is a host keeps the whole path, one that is an account keeps the name.
+    """
     found = known.registry(image.registry)
-    return (
-        f"a copy such as {found.mirror}/{image.name}" if found and found.mirror else "a copy in a registry of your own"
-    )
+    if found is None or found.mirror is None:
+        return "a copy in a registry of your own"
+    return f"a copy such as {found.mirror}/{image.name if '/' in found.mirror else image.path}"
 
 
 def _covers(entry: str, image: Reference) -> bool:
