@@ -100,7 +100,8 @@ def test_gpu_model_is_documented_for_the_checkpoint(role: Role) -> Outcomes:
 def _gpus(role: Role) -> int:
     """GPUs of a group: those its pods ask for, else those its ranks need."""
     group = role.group
-    return group.size * role.gpus if role.gpus else group.tp * group.pp
+    leader, worker = group.leader.gpus, (group.worker or group.leader).gpus
+    return leader + (group.size - 1) * worker if leader and worker else group.tp * group.pp
 
 
 def _documented(checkpoint: str, accelerator: Accelerator) -> int | None:
