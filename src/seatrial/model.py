@@ -48,16 +48,29 @@ def _attempt(group: Group) -> ServedModel | CannotTell | Blocked:
 
 
 def _served(group: Group) -> ServedModel:
-    target = group.manifests.target
     name, evidence = _repository_name(group)
-    repository = models.repository(name) or models.repository_of_path(name)
+    repository = known_repository(name) or models.repository_of_path(name)
     if repository is None:
         raise CannotTell(f"{name} ({evidence}) is no model that seatrial knows", SUPPLY)
-    form = target.get("model.checkpoint") or repository.checkpoint
-    checkpoint = models.checkpoint(form, repository.model)
-    if checkpoint is None:
-        raise CannotTell(f"the size of {repository.name} as {form} is not known", SUPPLY)
-    return ServedModel(models.models()[repository.model], checkpoint, repository, evidence)
+    return ServedModel(models.models()[repository.model], weights(group.manifests, repository), repository, evidence)
+
+
+def known_repository(name: str) -> Repository | None:
+    """The repository of that name in whatever case: the hubs find it, although JOB-07 asks for the right one."""
+    exact = models.repository(name)
+    return exact or next((row for key, row in models.repositories().items() if key.lower() == name.lower()), None)
+
+
+def weights(manifests: ManifestSet, repository: Repository) -> Checkpoint:
+    """The weights of a repository: in the form that the target states if the model has it, else in its own.
+
+    Raises CannotTell when their size is not known.
+    """
+    forms = (manifests.target.get("model.checkpoint"), repository.checkpoint)
+    found = next((row for form in forms if form and (row := models.checkpoint(form, repository.model))), None)
+    if found is None:
+        raise CannotTell(f"the size of {repository.name} is not known", SUPPLY)
+    return found
 
 
 def _repository_name(group: Group) -> tuple[str, str]:

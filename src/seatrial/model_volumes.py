@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from seatrial.claims import Claim, exists_outside
 from seatrial.download import ModelDownload, downloads
 from seatrial.finding import Blocked, CannotTell, NotApplicable
-from seatrial.knowledge import models
 from seatrial.knowledge.models import Checkpoint
 from seatrial.manifest_set import ManifestSet
-from seatrial.model import SUPPLY, directory_read, directory_written, served
+from seatrial.model import SUPPLY, directory_read, directory_written, known_repository, served, weights
 from seatrial.mounts import Directory, claim_name
 from seatrial.serving import Role, groups
 from seatrial.storage_classes import StorageClass, storage_class
@@ -87,15 +86,11 @@ class ModelVolume:
 def downloaded_checkpoint(download: ModelDownload) -> Checkpoint:
     """The weights that a download fetches. Raises CannotTell when the repository is not known."""
     named = download.download.repository
-    repository = models.repository(named.text) if named is not None and named.known else None
+    repository = known_repository(named.text) if named is not None and named.known else None
     if repository is None:
         name = named.text if named is not None else "no repository"
         raise CannotTell(f"{download.title} downloads {name}, which is no model that seatrial knows", SUPPLY)
-    form = download.manifests.target.get("model.checkpoint") or repository.checkpoint
-    found = models.checkpoint(form, repository.model) or models.checkpoint(repository.checkpoint, repository.model)
-    if found is None:
-        raise CannotTell(f"the size of {repository.name} is not known", SUPPLY)
-    return found
+    return weights(download.manifests, repository)
 
 
 def model_volumes(manifests: ManifestSet) -> list[ModelVolume]:

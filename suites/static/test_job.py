@@ -11,7 +11,7 @@ from seatrial.knowledge.regions import is_mainland
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import pod_templates
-from seatrial.model import SUPPLY, directory_read, directory_written, model_path
+from seatrial.model import SUPPLY, directory_read, directory_written, known_repository, model_path
 from seatrial.model_volumes import downloaded_checkpoint
 from seatrial.mounts import Directory, claim_name
 from seatrial.requirement import Outcomes, requirement
@@ -210,7 +210,7 @@ def test_full_model_is_downloaded(download: ModelDownload) -> Outcomes:
         return
     wanted = models.repository(stated or FULL_MODEL)
     found = models.repository(name)
-    if found is None and name.lower() not in {known.lower() for known in models.repositories()}:
+    if found is None and known_repository(name) is None:
         raise CannotTell(f"{name}, which {download.title} downloads, is no repository that seatrial knows", SUPPLY)
     if found is None or wanted is None or (found.model, found.full) != (wanted.model, wanted.full):
         yield Finding(download.place_of(word), f"downloads {name}", stated or FULL_MODEL)
