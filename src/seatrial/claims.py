@@ -157,3 +157,8 @@ def exists_outside(manifests: ManifestSet, namespace: str, name: str) -> bool:
     """Whether the target says that a claim exists which the set does not declare."""
     stated = manifests.target.get("existing.claims") or ()
     return any(claim.name == name and claim.namespace in (None, namespace) for claim in stated)
+
+
+def class_exists_outside(manifests: ManifestSet, name: str) -> bool:
+    """Whether the target says that a StorageClass exists which the set does not declare."""
+    return any(found.name == name for found in manifests.target.get("existing.storage_classes") or ())

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seatrial.claims import Claim, exists_outside
+from seatrial.claims import Claim, class_exists_outside, exists_outside
 from seatrial.download import ModelDownload, downloads
 from seatrial.finding import Blocked, CannotTell, NotApplicable
 from seatrial.knowledge.models import Checkpoint
@@ -72,8 +72,10 @@ class ModelVolume:
         if name is None:
             raise CannotTell(f"claim {claim.name} takes the cluster's default class", "name a storageClassName")
         found = storage_class(self.manifests, name)
-        if found is None:
+        if found is None and class_exists_outside(self.manifests, name):
             raise CannotTell(f"StorageClass {name} is not in the set", "add the class's manifest to the set")
+        if found is None:
+            raise NotApplicable(f"StorageClass {name} is declared nowhere (STO-04 judges that)")
         return found
 
     def need_checkpoint(self) -> Checkpoint:

@@ -6,7 +6,16 @@ from fractions import Fraction
 from ipaddress import AddressValueError, IPv4Address
 
 from seatrial import kernel_cache
-from seatrial.claims import READABLE_BY_MANY, WRITABLE_BY_MANY, Claim, Use, claims, exists_outside, uses
+from seatrial.claims import (
+    READABLE_BY_MANY,
+    WRITABLE_BY_MANY,
+    Claim,
+    Use,
+    claims,
+    class_exists_outside,
+    exists_outside,
+    uses,
+)
 from seatrial.download import ModelDownload, downloads
 from seatrial.fact_types import Taint
 from seatrial.finding import CannotTell, Finding, NotApplicable
@@ -119,12 +128,11 @@ def test_storage_classes_exist(claim: Claim) -> Outcomes:
         raise CannotTell(f"{claim.title} takes the cluster's default class", "name a storageClassName in the claim")
     if claim.node.at("spec", "volumeName").text:
         raise CannotTell(f"{claim.title} names a PersistentVolume that is not in the set", "add the volume to the set")
-    known = {found.name for found in manifests.target.get("existing.storage_classes") or ()}
     declared = name != "" and storage_class(manifests, name) is not None
     volume_of_class = any(
         (volume.at("spec", "storageClassName").text or "") == name for volume in manifests.of_kind("PersistentVolume")
     )
-    if not (declared or name in known or volume_of_class):
+    if not (declared or class_exists_outside(manifests, name) or volume_of_class):
         observed = f"class {name}, which nothing declares" if name else "no class, and no PersistentVolume to match"
         yield Finding(claim.class_node, observed, "a StorageClass of the set or one that is known to exist")
 
