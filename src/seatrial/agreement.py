@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seatrial.download import ModelDownload
+from seatrial.finding import Blocked
 from seatrial.hardware import COUNT, PRODUCT
 from seatrial.knowledge import gpus, images, instances, models, sglang, super_nodes
 from seatrial.knowledge.images import Reference, reference
@@ -56,7 +58,7 @@ def _same_release(one: str, other: str) -> bool:
 
 def _of_model(role: Role) -> Iterator[Statement]:
     target = role.manifests.target
-    download = download_of(role)
+    download = _download(role)
     word = download.download.repository if download else None
     fetched = word.text if word is not None and word.known else None
     repository = target.get("model.repository")
@@ -67,6 +69,13 @@ def _of_model(role: Role) -> Iterator[Statement]:
         known = models.repository(name) if name else None
         if form and known:
             yield Statement("model.checkpoint", known.checkpoint, f"{known.name} ({by})", form == known.checkpoint)
+
+
+def _download(role: Role) -> ModelDownload | None:
+    try:
+        return download_of(role)
+    except Blocked:
+        return None
 
 
 def _of_pool(manifests: ManifestSet) -> Iterator[Statement]:
