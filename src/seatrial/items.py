@@ -1,6 +1,5 @@
 """How requirements become pytest items, and how their verdicts become pytest outcomes."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ from seatrial.verdict import Verdict, worst
 
 TRIAL = pytest.StashKey[Trial]()
 STRICT = pytest.StashKey[bool]()
-# The name under which verdicts travel in a report; plain JSON, so that pytest-xdist carries it.
+# The name under which verdicts travel in a report; plain lists and maps, so that pytest-xdist carries them.
 PROPERTY = "seatrial"
 
 
@@ -44,7 +43,7 @@ class RequirementItem(pytest.Item):
         rows = [judgement.as_dict() for judgement in self.judgements]
         self.user_properties.append(("requirement", self.requirement.id))
         self.user_properties.append(("verdict", str(self.verdict)))
-        self.user_properties.append((PROPERTY, json.dumps(rows, ensure_ascii=False)))
+        self.user_properties.append((PROPERTY, rows))
         for judgement in self.judgements:
             if judgement.error is not None:
                 raise CheckError(f"{self.requirement.id} on {judgement.set}: {judgement.reason}") from judgement.error
@@ -109,10 +108,14 @@ def make(collector: pytest.Collector, name: str, function: Any) -> RequirementIt
     return item
 
 
-def rows(report: pytest.TestReport) -> list[dict[str, Any]]:
-    """The judgements that a report carries; empty for other tests."""
-    text = dict(report.user_properties).get(PROPERTY)
-    return list(json.loads(str(text))) if text else []
+def take_rows(report: pytest.TestReport) -> list[dict[str, Any]]:
+    """The judgements that a report carries, taken out of it because pytest keeps reports; none for other tests."""
+    found: list[dict[str, Any]] = []
+    for name, value in report.user_properties:
+        if name == PROPERTY:
+            found.extend(value)  # type: ignore[arg-type]  # pytest declares properties to be of any type
+    report.user_properties = [pair for pair in report.user_properties if pair[0] != PROPERTY]
+    return found
 
 
 # Verdict → pytest's category (a word of the last line), the letter of a quiet run, the word of a verbose one.

@@ -1,6 +1,7 @@
 """The pytest plugin, in the order in which pytest calls it. Each hook only delegates."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -76,7 +77,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         return
     try:
         with _standard_input(session.config):
-            session.config.stash[TRIAL].check()
+            session.config.stash[TRIAL].check(_progress(session.config))
     except UsageError as problem:
         raise pytest.UsageError(str(problem)) from None
     recorder = session.config.pluginmanager.getplugin("seatrial.recorder")
@@ -85,6 +86,18 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             recorder.open()
         except OSError as error:
             raise pytest.UsageError(f"--report-dir {recorder.folder}: cannot be written: {error.strerror}") from None
+
+
+def _progress(config: pytest.Config) -> Callable[[int, int], None]:
+    """A line that says how far reading is, on a terminal and when it takes longer than a moment."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    started = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        if reporter is not None and reporter.isatty and done % 20 == 0 and time.monotonic() - started > 1:
+            reporter.rewrite(f"reading sets: {done} of {total}", erase=True)
+
+    return tell
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """One run over the static layer: the sets it judges and what it has said so far."""
 
 import difflib
-from collections.abc import Iterator
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +15,9 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.source import UnreadableManifest, locate
 from seatrial.requirement import Requirement
 from seatrial.target import Target, TargetError, load
+
+Progress = Callable[[int, int], None]
+"""Told how many sets of how many are read."""
 
 TARGET_FILE = "seatrial.toml"
 
@@ -36,10 +41,13 @@ class Trial:
         self._namespace = namespace
         self._crd = crd
         self._today = today
+        self._progress: Progress = lambda _done, _all: None
 
-    def check(self) -> None:
-        """Read everything now. Raises UsageError."""
-        assert self.sets
+    def check(self, progress: Progress = lambda _done, _all: None) -> None:
+        """Read everything now, telling how many sets are done. Raises UsageError."""
+        self._progress = progress
+        with _collector_paused():
+            assert self.sets
 
     @cached_property
     def sets(self) -> list[ManifestSet]:
@@ -51,7 +59,8 @@ class Trial:
             definition = definition_file.load(Path(self._crd)) if self._crd is not None else None
         except UnreadableManifest as problem:
             raise UsageError([str(problem)]) from None
-        for location in locations:
+        for number, location in enumerate(locations):
+            self._progress(number, len(locations))
             try:
                 target = self._facts(location.folder)
                 found.append(manifest_set.load(location, target, self._namespace, definition))
@@ -66,14 +75,22 @@ class Trial:
 
     def _facts(self, folder: Path | None) -> Target:
         if self._target is not None:
-            return load(Path(self._target))
+            return self._stated
         if folder is not None and (folder / TARGET_FILE).is_file():
             return load(folder / TARGET_FILE)
         return Target.empty()
 
+    @cached_property
+    def _stated(self) -> Target:
+        return load(Path(self._target)) if self._target is not None else Target.empty()
+
     def judge(self, requirement: Requirement) -> list[Judgement]:
         """The judgement of every set, in the order they were named."""
         return [judge.judge(requirement, manifests) for manifests in self.sets]
+
+    def waived_requirements(self) -> frozenset[str]:
+        """The ids that waivers name."""
+        return frozenset(waiver.id for manifests in self.sets for waiver in manifests.target.waivers)
 
     def unused_waivers(self, waived: set[tuple[str, str, str]], decided: set[tuple[str, str]]) -> list[str]:
         """Waivers that matched no finding although their requirement was decided: they hide nothing.
@@ -106,6 +123,19 @@ class Trial:
         return f"{len(names)} set{'s' * (len(names) != 1)} ({shown}), {objects} objects"
 
 
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Sets live until the process ends, so the garbage collector need not look at them while or after they are read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _bad_waivers(sets: list[ManifestSet], today: date) -> Iterator[str]:

@@ -114,11 +114,11 @@ class Node:
 
     def __getitem__(self, step: str | int) -> "Node":
         raw = self.raw
-        if isinstance(raw, dict):
+        if type(raw) is dict:  # exact types: the reader makes no others, and this is the hottest line there is
             child = raw.get(step, _ABSENT)
             if child is not _ABSENT:
                 return Node(self.document, self, step, child)
-        elif isinstance(raw, list) and isinstance(step, int) and -1 < step < len(raw):
+        elif type(raw) is list and isinstance(step, int) and -1 < step < len(raw):
             return Node(self.document, self, step, raw[step])
         return Node(self.document, self, step, None, False)
 

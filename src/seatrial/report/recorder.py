@@ -15,6 +15,9 @@ from seatrial.report import summary, terminal
 from seatrial.report.tally import Tally
 
 
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class Recorder:
     """Lives in the process that the user started. `results.jsonl` is complete up to the last verdict, always."""
 
@@ -32,17 +35,18 @@ class Recorder:
         """Begin the report. Raises OSError when the folder cannot be written."""
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self.tally.watched = self._config.stash[TRIAL].waived_requirements()
             self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "setup":
             return
-        rows = items.rows(report)
+        rows = items.take_rows(report)
         if not rows:
             return
         self.open()
         assert self._stream is not None
-        self._stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        self._stream.writelines(_ENCODE(row) + "\n" for row in rows)
         self._stream.flush()
         for row in rows:
             self.tally.add(row)

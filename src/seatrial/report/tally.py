@@ -12,8 +12,12 @@ _QUIET = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
 
 @dataclass(slots=True)
 class Tally:
-    """Counts per set and verdict; `open` are the rows that a reader has to see, in the order they fell."""
+    """Counts per set and verdict; `open` are the rows that a reader has to see, in the order they fell.
 
+    Of the requirements in `watched`, which waivers name, it also remembers in which sets they were `decided`.
+    """
+
+    watched: frozenset[str] = frozenset()
     counts: dict[str, Counter[Verdict]] = field(default_factory=dict)
     open: list[Row] = field(default_factory=list)
     waived: set[tuple[str, str, str]] = field(default_factory=set)
@@ -24,7 +28,7 @@ class Tally:
         self.counts.setdefault(row["set"], Counter())[verdict] += 1
         if verdict not in _QUIET:
             self.open.append(row)
-        if verdict.judged:
+        if verdict.judged and row["requirement"] in self.watched:
             self.decided.add((row["set"], row["requirement"]))
         for finding in row["waived"]:
             self.waived.add((row["set"], row["requirement"], finding["object"]))
