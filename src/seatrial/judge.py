@@ -70,7 +70,7 @@ def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
         tally.unknown.append(unknown)
     except Exception as error:  # an error of ours is a verdict of its own, never a crash of the run
         tally.error = error
-    reported = [_report(requirement, finding) for finding in tally.findings]
+    reported = list(dict.fromkeys(_report(requirement, finding) for finding in tally.findings))
     waived = [finding for finding in reported if manifests.waived(requirement.id, finding.object)]
     open_findings = [finding for finding in reported if finding not in waived]
     verdict = decide(

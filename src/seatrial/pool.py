@@ -1,8 +1,10 @@
 """The pool of GPU nodes that the target describes: its labels, and the pods that have to run on it."""
 
 from functools import cache
+from typing import Any
 
 from seatrial.download import downloads
+from seatrial.finding import NotApplicable
 from seatrial.knowledge import nodes, super_nodes
 from seatrial.knowledge.nodes import Label
 from seatrial.manifest_set import ManifestSet
@@ -15,6 +17,13 @@ from seatrial.target import Target
 _OS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 _NODE_NAME = "metadata.name"
 _GPU_KEYS = "nvidia.com/"
+
+
+def need(manifests: ManifestSet, fact: str) -> Any:
+    """A fact about the pool. Raises MissingFact when it is not stated, NotApplicable when no pod needs the pool."""
+    if manifests.target.get(fact) is None and not bound_pods(manifests):
+        raise NotApplicable("no pod of the set needs a pool of GPU nodes")
+    return manifests.target.need(fact)
 
 
 def is_super(target: Target) -> bool:

@@ -31,7 +31,7 @@ def _real_nodes(target: Target) -> None:
 )
 def test_pool_is_of_a_known_kind(deployment: ManifestSet) -> Outcomes:
     """The pool MUST consist of native, regular or super nodes."""
-    kind = deployment.target.need("pool.type")
+    kind = pool.need(deployment, "pool.type")
     if kind not in ("native", "regular", "super"):
         yield Finding(deployment.target.place("pool.type"), f"{kind} nodes", "native, regular or super nodes")
 
@@ -45,7 +45,7 @@ def test_pool_is_of_a_known_kind(deployment: ManifestSet) -> Outcomes:
 def test_operating_system_is_recent(deployment: ManifestSet) -> Outcomes:
     """The operating system SHOULD be a recent one."""
     _real_nodes(deployment.target)
-    stated = deployment.target.need("pool.os")
+    stated = pool.need(deployment, "pool.os")
     known = nodes.operating_system(stated)
     if known is None:
         raise CannotTell(f"whether {stated} is recent", 'seatrial.toml: [pool] os = "TencentOS Server 3.1 (TK4)"')
@@ -67,7 +67,7 @@ def test_disks_are_larger_than_the_default(deployment: ManifestSet) -> Outcomes:
     target, default = deployment.target, nodes.disks().default_gb
     _real_nodes(target)
     disk = "data" if target.get("pool.data_disk_gb") is not None else "system"
-    size = target.need(f"pool.{disk}_disk_gb")
+    size = pool.need(deployment, f"pool.{disk}_disk_gb")
     if size <= default:
         yield Finding(target.place(f"pool.{disk}_disk_gb"), f"a {disk} disk of {size:g} GB", f"more than {default} GB")
 
@@ -88,7 +88,7 @@ def test_disks_are_ample(deployment: ManifestSet) -> Outcomes:
             yield Finding(
                 target.place(f"pool.{disk}_disk_gb"), f"a {disk} disk of {size:g} GB", f"{advised} GB or more"
             )
-    target.need("pool.system_disk_gb")
+    pool.need(deployment, "pool.system_disk_gb")
 
 
 @requirement(
@@ -100,7 +100,7 @@ def test_disks_are_ample(deployment: ManifestSet) -> Outcomes:
 def test_pool_is_in_one_zone(deployment: ManifestSet) -> Outcomes:
     """All subnets of the GPU pool MUST be in one zone."""
     name = "pool.subnets[].zone"
-    found = sorted(set(deployment.target.need(name)))
+    found = sorted(set(pool.need(deployment, name)))
     if len(found) > 1:
         yield Finding(deployment.target.place(name), f"subnets in {', '.join(found)}", "subnets of one zone")
 
@@ -116,8 +116,8 @@ def test_zone_sells_the_instance_type(deployment: ManifestSet) -> Outcomes:
     target = deployment.target
     if pool.is_super(target):
         raise NotApplicable("super nodes are not sold by instance type")
-    name = target.need("pool.instance_type")
-    for zone in sorted(set(target.need("pool.subnets[].zone"))):
+    name = pool.need(deployment, "pool.instance_type")
+    for zone in sorted(set(pool.need(deployment, "pool.subnets[].zone"))):
         types = zones(deployment).get(zone)
         if types is None:
             yield CannotTell(f"what zone {zone} has on sale", f'seatrial.toml: [stock] {zone} = ["{name}"]')
@@ -135,10 +135,10 @@ def test_huge_system_disk_boots_with_uefi(deployment: ManifestSet) -> Outcomes:
     """A system disk above 2 TB MUST go with a UEFI image."""
     target, limit = deployment.target, nodes.disks().uefi_above_gb
     _real_nodes(target)
-    size = target.need("pool.system_disk_gb")
+    size = pool.need(deployment, "pool.system_disk_gb")
     if size <= limit:
         raise NotApplicable("the system disk is not above 2 TB")
-    system = target.need("pool.os")
+    system = pool.need(deployment, "pool.os")
     if "uefi" not in system.casefold():
         yield Finding(target.place("pool.os"), f"{system} on a system disk of {size:,g} GB", "a UEFI image")
 
@@ -159,7 +159,7 @@ def test_instance_type_has_a_known_gpu(deployment: ManifestSet) -> Outcomes:
     if stated is not None:
         types = {stated: deployment.target.place("pool.instance_type")}
     elif not types:
-        deployment.target.need("pool.instance_type")
+        pool.need(deployment, "pool.instance_type")
     for name, place in types.items():
         if instances.has_no_gpu(name):
             yield Finding(place, f"instance type {name} has no GPU", "a GPU type")
@@ -193,7 +193,7 @@ def test_selectors_match_the_pool(deployment: ManifestSet) -> Outcomes:
         if found.unknown and not found.broken:
             key = found.unknown[0].key
             if target.get("pool.labels") is None:
-                target.need("pool.labels")
+                pool.need(deployment, "pool.labels")
             yield CannotTell(f"the value of the pool's label {key}", f'seatrial.toml: [pool.labels] "{key}" = "..."')
 
 
@@ -208,7 +208,7 @@ def test_pods_tolerate_the_pool_s_taints(deployment: ManifestSet) -> Outcomes:
     bound = pool.bound_pods(deployment)
     if not bound:
         raise NotApplicable("no pod of the set needs the GPU pool")
-    for taint in deployment.target.need("pool.taints"):
+    for taint in pool.need(deployment, "pool.taints"):
         if taint.effect == "PreferNoSchedule":
             continue
         for template in bound:
@@ -231,7 +231,7 @@ def test_pods_tolerate_the_pool_s_taints(deployment: ManifestSet) -> Outcomes:
 )
 def test_driver_is_the_newest(deployment: ManifestSet) -> Outcomes:
     """The driver SHOULD be the newest on offer."""
-    stated = deployment.target.need("pool.driver")
+    stated = pool.need(deployment, "pool.driver")
     have, newest = parse(stated), nodes.newest_driver()
     if have is None or have < newest:
         shown = ".".join(map(str, newest.numbers[:3]))
