@@ -12,7 +12,7 @@ from seatrial.knowledge.versions import parse
 from seatrial.manifest_set import ManifestSet
 from seatrial.model import download_of
 from seatrial.scheduling import INSTANCE_TYPE, INSTANCE_TYPE_KEYS, allowed_values
-from seatrial.serving import Role, groups
+from seatrial.serving import Group, Role, groups
 from seatrial.super_pods import annotation, asks_for_gpus, elsewhere, selects
 from seatrial.target import Target
 
@@ -29,10 +29,10 @@ class Statement:
 
 def statements(manifests: ManifestSet) -> Iterator[Statement]:
     """Everything that can be compared with a fact of the target."""
-    roles = [role for group in groups(manifests) for role in group.roles]
-    for role in roles:
-        yield from _of_image(role)
-        yield from _of_model(role)
+    for group in groups(manifests):
+        for role in group.roles:
+            yield from _of_image(role)
+        yield from _of_model(group)
     yield from _of_pool(manifests)
     yield from _of_placement(manifests)
     yield from _of_lws(manifests)
@@ -56,9 +56,9 @@ def _same_release(one: str, other: str) -> bool:
     return all(mine == its for mine, its in pairs)
 
 
-def _of_model(role: Role) -> Iterator[Statement]:
-    target = role.manifests.target
-    download = _download(role)
+def _of_model(group: Group) -> Iterator[Statement]:
+    target = group.manifests.target
+    download = _download(group)
     word = download.download.repository if download else None
     fetched = word.text if word is not None and word.known else None
     repository = target.get("model.repository")
@@ -71,9 +71,9 @@ def _of_model(role: Role) -> Iterator[Statement]:
             yield Statement("model.checkpoint", known.checkpoint, f"{known.name} ({by})", form == known.checkpoint)
 
 
-def _download(role: Role) -> ModelDownload | None:
+def _download(group: Group) -> ModelDownload | None:
     try:
-        return download_of(role)
+        return download_of(group.leader)
     except Blocked:
         return None
 

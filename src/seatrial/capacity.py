@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from seatrial.finding import Place
-from seatrial.hardware import gpus_per_node, instance_types, on_super_node
+from seatrial.hardware import hardware
 from seatrial.manifest_set import ManifestSet
 from seatrial.serving import Group, Role, groups
 
@@ -37,8 +37,8 @@ def needs(manifests: ManifestSet) -> Iterator[Need]:
 def in_pool(role: Role) -> bool:
     """Whether the role's pods may run on nodes of the pool that the target describes."""
     stated = role.manifests.target.get("pool.instance_type")
-    named = [value.casefold() for value, _ in instance_types(role)]
-    return not on_super_node(role) and (stated is None or stated.casefold() in named)
+    named = [value.casefold() for value, _ in hardware(role).instance_types]
+    return not hardware(role).on_super_node and (stated is None or stated.casefold() in named)
 
 
 def _pods(group: Group, role: Role) -> int:
@@ -50,7 +50,7 @@ def _pods(group: Group, role: Role) -> int:
 
 def _per_node(role: Role) -> int:
     """Pods that share a node by their GPUs; 1 where that is not known."""
-    available = gpus_per_node(role)
+    available = hardware(role).gpus_per_node
     return max(1, available[0] // role.gpus) if available and role.gpus else 1
 
 

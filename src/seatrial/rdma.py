@@ -1,10 +1,9 @@
 """RDMA between the nodes of a group: whether there is any, and the ways by which a pod reaches its devices."""
 
 from seatrial.finding import NotApplicable
-from seatrial.hardware import instance_types, on_super_node
+from seatrial.hardware import hardware, on_super_node
 from seatrial.knowledge import instances
 from seatrial.manifests.document import Node
-from seatrial.mounts import volumes
 from seatrial.serving import Role
 
 DEVICES = "/dev/infiniband"
@@ -24,7 +23,7 @@ def is_switched_off(role: Role) -> bool:
 
 def hcc_type(role: Role) -> str | None:
     """The instance type of Tencent's high-performance clusters that the pods run on; None for any other."""
-    names = [name for name, _ in instance_types(role)]
+    names = [name for name, _ in hardware(role).instance_types]
     return next((name for name in names if name.upper().startswith("HCC")), None)
 
 
@@ -32,7 +31,7 @@ def has_rdma(role: Role) -> bool | None:
     """Whether the role's nodes have RDMA interfaces; None when that is not known."""
     if on_super_node(role):
         return False
-    answers = {instances.has_rdma(name) for name, _ in instance_types(role)}
+    answers = {instances.has_rdma(name) for name, _ in hardware(role).instance_types}
     return answers.pop() if len(answers) == 1 else None
 
 
@@ -46,16 +45,15 @@ def has_device_path(role: Role) -> bool:
 
 def mounts_devices(role: Role) -> bool:
     """Whether the node's RDMA devices, or all of its devices, are mounted."""
-    return any(_is_devices(volumes(role.template).get(mount["name"].text or ""), mount) for mount in _mounts(role))
+    mounted = [mount["name"].text for mount in role.container["volumeMounts"] if _is_devices(mount["mountPath"])]
+    return any(
+        volume["name"].text in mounted and _is_devices(volume.at("hostPath", "path"))
+        for volume in (role.template.spec["volumes"] if mounted else ())
+    )
 
 
-def _mounts(role: Role) -> Node:
-    return role.container["volumeMounts"]
-
-
-def _is_devices(volume: Node | None, mount: Node) -> bool:
-    paths = (mount["mountPath"].text or "", volume.at("hostPath", "path").text or "" if volume else "")
-    return all(path.rstrip("/") in ("/dev", DEVICES) for path in paths)
+def _is_devices(path: Node) -> bool:
+    return (path.text or "").rstrip("/") in ("/dev", DEVICES)
 
 
 def rdma_resource(role: Role) -> str | None:

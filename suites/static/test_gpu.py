@@ -53,7 +53,7 @@ def _need_fp8(role: Role) -> None:
 
 @requirement(
     "GPU-02",
-    why='The engine refuses to start: "SGLang only supports sm75 and above."',
+    why="The engine refuses to start and says that SGLang only supports sm75 and above.",
     fix="Use newer GPUs.",
     source="sgl-project/sglang: python/sglang/srt/model_executor/model_runner.py",
 )

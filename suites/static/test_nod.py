@@ -2,7 +2,7 @@
 
 from seatrial import pool
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.hardware import instance_types
+from seatrial.hardware import hardware
 from seatrial.knowledge import instances, nodes, super_nodes
 from seatrial.knowledge.versions import parse
 from seatrial.manifest_set import ManifestSet
@@ -155,7 +155,7 @@ def test_instance_type_has_a_known_gpu(deployment: ManifestSet) -> Outcomes:
         raise NotApplicable("super nodes have no instance type with GPUs (TKE-07 judges theirs)")
     roles = [role for group in groups(deployment) for role in group.roles]
     stated = deployment.target.get("pool.instance_type")
-    types = {name: place for role in roles for name, place in instance_types(role)}
+    types = {name: place for role in roles for name, place in hardware(role).instance_types}
     if stated is not None:
         types = {stated: deployment.target.place("pool.instance_type")}
     elif not types:
