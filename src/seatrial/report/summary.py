@@ -1,6 +1,7 @@
 """report.json: the run as one document, with everything needed to read it later."""
 
 import json
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ def write(path: Path, config: pytest.Config, tally: Tally, started: datetime, el
         "environment": _environment(),
         "results": tally.open,
     }
-    draft = path.with_suffix(".json.part")
+    draft = path.with_suffix(f".{os.getpid()}.part")  # two runs may share the folder
     draft.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draft.replace(path)
 
