@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from seatrial.manifests.shell.lexemes import REFERENCE_END, REFERENCE_START
-from seatrial.manifests.shell.values import Value, joined
+from seatrial.manifests.shell.values import Unsupported, Value
 
-_SYNTAX = re.compile(r"\$\$|\$\(([^)]*)\)|[^$]+|\$", re.DOTALL)
+_SYNTAX = re.compile(r"\$\$|\$\(([^)]*)\)")
 _PLAIN = re.compile(r"[\w./:@%+,-]*\Z", re.ASCII)
 _OPEN_NAME = re.compile(r"\$\w*\Z")
 _NAME = re.compile(r"[A-Za-z_][\w.-]*\Z", re.ASCII)
 
+
+_LONGEST = 1 << 20
 
 Read = Callable[[str], Value | None]
 """The value of a name; None when it is not set."""
@@ -28,7 +30,10 @@ class _Reference:
 
 
 def _pieces(text: str, read: Read) -> Iterator[str | _Reference]:
+    position = 0
     for found in _SYNTAX.finditer(text):
+        yield text[position : found.start()]
+        position = found.end()
         name = found[1]
         value = None if name is None else read(name)
         if found[0] == "$$":
@@ -37,14 +42,19 @@ def _pieces(text: str, read: Read) -> Iterator[str | _Reference]:
             yield _Reference(name, value)
         else:
             yield found[0]
+    yield text[position:]
 
 
 def expanded(text: str, read: Read) -> Value:
-    """The text with every reference that ``read`` answers replaced. Raises Unsupported beyond 256 KiB."""
+    """The text with every reference that ``read`` answers replaced. Raises Unsupported beyond 1 MiB."""
     if "$" not in text:
         return Value(text)
-    values = [p.value if isinstance(p, _Reference) else Value(p) for p in _pieces(text, read)]
-    return joined(values or [Value("")])
+    pieces = list(_pieces(text, read))
+    values = [piece.value for piece in pieces if isinstance(piece, _Reference)]
+    result = "".join(piece.value.text if isinstance(piece, _Reference) else piece for piece in pieces)
+    if len(result) > max(_LONGEST, len(text)):
+        raise Unsupported("a value grows beyond 1 MiB")
+    return Value(result, all(value.known for value in values), frozenset().union(*(value.sources for value in values)))
 
 
 def marked(text: str, read: Read) -> str:

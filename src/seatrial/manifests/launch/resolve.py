@@ -8,10 +8,10 @@ from typing import Any
 from seatrial.manifests.launch.engine import engine_call, is_engine, mentions_engine
 from seatrial.manifests.launch.environment import Environment
 from seatrial.manifests.launch.merge import merge_commands, merge_words
-from seatrial.manifests.launch.references import expanded
 from seatrial.manifests.launch.ways import CommandLine, Way, command_line, ways
 from seatrial.manifests.shell.command import Command, Path, Problem, Word
-from seatrial.manifests.shell.values import Unsupported, Value
+from seatrial.manifests.shell.lexemes import REFERENCE
+from seatrial.manifests.shell.values import EMPTY, Unsupported, Value
 
 _DOLLAR = re.compile(r"\$\$|\$\((?P<reference>[^)]*)\)|\$\{(?P<braced>[A-Za-z_]\w*)[^}]*\}|\$(?P<name>[A-Za-z_]\w*)")
 _ENV_LIKE = re.compile(r"[A-Z_][A-Z0-9_]*\Z")
@@ -71,8 +71,7 @@ def resolve(container: Mapping[str, Any], environment: Environment) -> Launch:
 def _shape(line: CommandLine, environment: Environment) -> dict[str, Any]:
     if line.script is None or line.call is None:
         return {"form": "exec"}
-    written = dict(line.written)[line.script.path]
-    text = expanded(written, environment.reference).text
+    text = REFERENCE.sub(lambda found: (environment.reference(found[1]) or EMPTY).text, line.script.text)
     return {"form": "script", "shell": line.call.name, "script": text, "script_path": line.script.path}
 
 

@@ -1,7 +1,7 @@
 """The ways a container's command line can go in one pod, each with the commands it reaches."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from seatrial.manifests.launch.environment import Environment
@@ -11,7 +11,7 @@ from seatrial.manifests.shell.command import Command, Path, Word
 from seatrial.manifests.shell.interpreter import Abandoned, Halt, Interpreter, Leave, Run
 from seatrial.manifests.shell.invocation import ShellCall, shell_call, unwrap
 from seatrial.manifests.shell.state import environment_state
-from seatrial.manifests.shell.values import Unsupported, Value
+from seatrial.manifests.shell.values import Unsupported
 
 _LONGEST_SCRIPT = 1 << 20
 
@@ -22,11 +22,8 @@ class CommandLine:
 
     written: tuple[tuple[Path, str], ...]
     words: tuple[Word, ...]
+    script: Word | None
     call: ShellCall | None
-
-    @property
-    def script(self) -> Word | None:
-        return self.call.script if self.call else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +53,22 @@ def command_line(container: Mapping[str, Any], environment: Environment) -> Comm
         for at, element in enumerate(_elements(container.get(field)))
         if isinstance(element, str | int | float)
     )
-    words = tuple(_word(expanded(text, environment.reference), path) for path, text in written)
-    call = shell_call(unwrap(words).words)
-    if call is None or call.script is None:
-        return CommandLine(written, words, call)
-    texts: dict[Path, str] = dict(written)
-    path = call.script.path
-    script = Word(marked(texts[path], environment.reference), path=path)
-    words = tuple(script if word.path == path else word for word in words)
-    return CommandLine(written, words, replace(call, script=script))
+    raw = tuple(Word(text, path=path) for path, text in written)
+    call = shell_call(unwrap(raw).words)
+    script = call.script if call else None
+    words = tuple(_marked(word, environment) if word is script else _expanded(word, environment) for word in raw)
+    return CommandLine(
+        written, words, None if script is None else words[raw.index(script)], shell_call(unwrap(words).words)
+    )
+
+
+def _expanded(word: Word, environment: Environment) -> Word:
+    value = expanded(word.text, environment.reference)
+    return Word(value.text, value.known, True, value.sources, word.path)
+
+
+def _marked(word: Word, environment: Environment) -> Word:
+    return Word(marked(word.text, environment.reference), path=word.path)
 
 
 def ways(
@@ -98,10 +102,6 @@ def _follow(line: CommandLine, run: Run, environment: Environment) -> Way:
     except RecursionError:
         return Way(run, unsupported="the script is nested too deeply")
     return Way(run, failed=bool(status))
-
-
-def _word(value: Value, path: Path) -> Word:
-    return Word(value.text, value.known, True, value.sources, path)
 
 
 def _elements(raw: Any) -> list[Any]:

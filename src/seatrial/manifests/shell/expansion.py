@@ -65,9 +65,9 @@ class Expansion:
 
     def fields(self, word: Word) -> list[Value]:
         """The words that one word of the script becomes."""
+        if word.fixed is not None:
+            return [Value(word.fixed)]
         parts = word.parts
-        if len(parts) == 1 and isinstance(parts[0], Literal) and (parts[0].quoted or not _special(parts[0].text)):
-            return [Value(parts[0].text)]
         result: list[Value] = []
         for alternative in _brace_words(parts) if self.braces and _has_brace(parts) else (parts,):
             result += self._split(self._fragments(alternative, leading=True))
@@ -79,7 +79,7 @@ class Expansion:
 
     def value(self, parts: Sequence[Part]) -> Value:
         """The parts as one value, without splitting, as on the right of an assignment."""
-        if len(parts) == 1 and isinstance(parts[0], Literal) and not parts[0].text.startswith("~"):
+        if len(parts) == 1 and isinstance(parts[0], Literal) and (parts[0].quoted or not parts[0].text.startswith("~")):
             return Value(parts[0].text)
         return joined([_BLANK if f is None else f.value for f in self._fragments(parts, leading=True)] or [EMPTY])
 
@@ -362,15 +362,10 @@ _DEFAULT_IFS = Value(" \t\n")
 _BLANK = Value(" ")
 
 
-def _special(text: str) -> bool:
-    return any(c in text for c in "{*?[~")
-
-
 def _has_brace(parts: Sequence[Part]) -> bool:
     return any(isinstance(part, Literal) and not part.quoted and "{" in part.text for part in parts)
 
 
-@lru_cache(maxsize=512)
 def _brace_words(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], ...]:
     """Brace expansion happens before everything else, so other parts travel through it as sealed pieces."""
     pieces = tuple(
@@ -436,8 +431,9 @@ def _cut(
 
 def _list_fragments(many: "list[Value]", part: Parameter, separator: str) -> "Iterator[Fragment | None]":
     star = part.name == "*" or (part.index is not None and plain(part.index) == "*")
-    if part.quoted and star:
-        yield Fragment(joined(many or [EMPTY], separator), True)
+    if star and (part.quoted or separator.strip()):
+        # Unquoted, other separators than blanks keep empty elements.
+        yield Fragment(joined(many or [EMPTY], separator), part.quoted, not part.quoted)
         return
     for at, value in enumerate(many):
         if at:

@@ -25,6 +25,7 @@ from seatrial.manifests.shell.verdict import bash_verdict
 _MOST_STEPS = 20_000
 _MOST_ROUNDS = 1_000
 _DEEPEST = 40
+_NO_SOURCES: frozenset[str] = frozenset()
 _ENV_LIKE = re.compile(r"[A-Z][A-Z0-9_]+\Z")
 _GUARDS = frozenset({"exit", "return", "true", ":", "echo", "printf", "false", "break", "continue"})
 
@@ -209,8 +210,11 @@ class Interpreter:
         found: list[Word] = []
         whole = bool(words) and syntax.plain(words[0].parts) == "let"  # its arguments are arithmetic, not patterns
         for word in words:
-            self.expansion.tolerated = None if testing and _deliberate(words, word) else frozenset()
             line = self.first_line + word.line
+            if word.fixed is not None:
+                found.append(Word(word.fixed, True, True, _NO_SOURCES, self.path, line, word.column))
+                continue
+            self.expansion.tolerated = None if testing and _deliberate(words, word) else _NO_SOURCES
             for value in (self.expansion.value(word.parts),) if whole else self.expansion.fields(word):
                 found.append(Word(value.text, value.known, True, value.sources, self.path, line, word.column))
         self.expansion.tolerated = frozenset()
@@ -232,12 +236,11 @@ class Interpreter:
         name = assignment.name
         self.expansion.tolerated = frozenset({name})
         try:
-            if isinstance(assignment.value, tuple):
+            if isinstance(assignment.value, syntax.Word):
+                self._assign_value(assignment, self.expansion.value(assignment.value.parts))
+            else:
                 items = [value for word in assignment.value for value in self.expansion.fields(word)]
                 self.state.assign_array(name, items, assignment.append)
-            else:
-                value = self.expansion.value(assignment.value.parts)
-                self._assign_value(assignment, value)
         finally:
             self.expansion.tolerated = frozenset()
         if "a" in self.state.options:

@@ -36,6 +36,7 @@ from seatrial.manifests.shell.syntax import (
     Unreadable,
     While,
     Word,
+    fixed,
     plain,
 )  # fmt: skip
 
@@ -173,13 +174,13 @@ class _Reader:
         start, end = group[0].start, group[-1].end
         if nodes and nodes[0].start_byte == start:
             point = nodes[0].start_point
-            return Word(self.lexemes.stretch(nodes, start, end), point.row, point.column)
+            return _word(self.lexemes.stretch(nodes, start, end), point.row, point.column)
         line = self.source.count(b"\n", 0, start)
-        return Word(self.lexemes.stretch(nodes, start, end), line, start - self.source.rfind(b"\n", 0, start) - 1)
+        return _word(self.lexemes.stretch(nodes, start, end), line, start - self.source.rfind(b"\n", 0, start) - 1)
 
     def word(self, nodes: "Sequence[Tree]") -> Word:
         point = nodes[0].start_point
-        return Word(self.lexemes.word(nodes), point.row, point.column)
+        return _word(self.lexemes.word(nodes), point.row, point.column)
 
     def simple(self, node: "Tree") -> Node:
         assignments, redirects, words = [], [], []
@@ -419,6 +420,10 @@ _STATEMENTS = {
 }
 
 _TEST_NODES = frozenset({"binary_expression", "unary_expression", "parenthesized_expression", "ternary_expression"})
+
+
+def _word(parts: tuple[Part, ...], line: int, column: int) -> Word:
+    return Word(parts, line, column, fixed(parts))
 
 
 def _broken(node: "Tree") -> bool:

@@ -1,12 +1,16 @@
-"""The abstract syntax of a shell script, as small immutable records.
+"""The abstract syntax of a shell script, as small records.
 
-The parser makes them once per script text; the interpreter walks them once per pod.
+The parser makes them once per script text; the interpreter walks them once per pod and changes nothing.
+They are not frozen and have no comparison, because defining two dozen such classes would cost 20 ms at every start.
 Every record that can be reported carries ``line``, 0-based from the first line of the script.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+_EXPANDABLE = re.compile(r"[{*?\[~]")
 
 Part: TypeAlias = "Literal | Parameter | Substitution | Arithmetic | Reference | Opaque"
 Node: TypeAlias = (
@@ -15,7 +19,7 @@ Node: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Literal:
     """Text as written, escapes resolved; ``quoted`` text is neither split nor globbed."""
 
@@ -23,7 +27,7 @@ class Literal:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Parameter:
     """``$name``, ``${name}`` or ``${name OPERATOR operand}``.
 
@@ -42,7 +46,7 @@ class Parameter:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Substitution:
     """``$(body)`` or the same in backquotes."""
 
@@ -51,7 +55,7 @@ class Substitution:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Arithmetic:
     """``$((expression))``; the expression is expanded like a quoted string before it is computed."""
 
@@ -59,7 +63,7 @@ class Arithmetic:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reference:
     """A value the kubelet put into the script's text before the shell saw it."""
 
@@ -67,7 +71,7 @@ class Reference:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Opaque:
     """Something whose value cannot be known here, such as a process substitution."""
 
@@ -75,14 +79,17 @@ class Opaque:
     quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Word:
+    """``fixed`` is the word itself when nothing in it can be expanded."""
+
     parts: "tuple[Part, ...]"
     line: int = 0
     column: int = 0
+    fixed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Assignment:
     """``name=value``, ``name+=value``, ``name[index]=value`` or ``name=(items)``."""
 
@@ -93,7 +100,7 @@ class Assignment:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Redirect:
     """``operator`` as written, without the descriptor; a here-document or here-string has its text in ``body``."""
 
@@ -103,7 +110,7 @@ class Redirect:
     body: Word | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Simple:
     words: tuple[Word, ...]
     assignments: tuple[Assignment, ...] = ()
@@ -118,7 +125,7 @@ class Simple:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Declaration:
     """``export``, ``declare``, ``local``, ``readonly``, ``typeset`` with their operands."""
 
@@ -127,40 +134,40 @@ class Declaration:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Pipeline:
     commands: "tuple[Node, ...]"
     negated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class AndOr:
     left: "Node"
     operator: str
     right: "Node"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Block:
     """Statements in order; the flag says whether a statement runs in the background."""
 
     statements: "tuple[tuple[Node, bool], ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class If:
     arms: "tuple[tuple[Block, Block], ...]"
     otherwise: "Block | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class While:
     condition: "Block"
     body: "Block"
     until: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class For:
     """``words`` is None for ``for name; do``, which runs over the positional parameters."""
 
@@ -169,7 +176,7 @@ class For:
     body: "Block"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CFor:
     setup: "tuple[Part, ...]"
     condition: "tuple[Part, ...]"
@@ -177,7 +184,7 @@ class CFor:
     body: "Block"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Case:
     """Arms are (patterns, body, terminator), the terminator one of ``;;``, ``;&`` and ``;;&``."""
 
@@ -185,23 +192,23 @@ class Case:
     arms: "tuple[tuple[tuple[Word, ...], Block, str], ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Function:
     name: str
     body: "Node"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Subshell:
     body: "Block"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Group:
     body: "Block"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Test:
     """The words between ``[[`` and ``]]``, operators included."""
 
@@ -209,12 +216,12 @@ class Test:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ArithmeticCommand:
     expression: "tuple[Part, ...]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Redirected:
     """A compound command with redirections."""
 
@@ -222,7 +229,7 @@ class Redirected:
     redirects: tuple[Redirect, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Unreadable:
     """A stretch of the script that the parser could not read although the shell may."""
 
@@ -230,7 +237,7 @@ class Unreadable:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Script:
     """``suspect`` is the first line at which the text may break the shell's grammar, or None."""
 
@@ -242,3 +249,13 @@ def plain(parts: Sequence[Part]) -> str | None:
     """The text of parts that hold nothing to expand, else None."""
     texts = [part.text for part in parts if isinstance(part, Literal)]
     return "".join(texts) if len(texts) == len(parts) else None
+
+
+def fixed(parts: Sequence[Part]) -> str | None:
+    """The text of parts that no expansion can change or split: no pattern, brace or tilde outside quotes."""
+    text = plain(parts)
+    if text is None or any(
+        _EXPANDABLE.search(part.text) for part in parts if isinstance(part, Literal) and not part.quoted
+    ):
+        return None
+    return text

@@ -35,7 +35,7 @@ def joined(values: Iterable[Value], separator: str = "") -> Value:
     values = tuple(values)
     if len(values) == 1:
         return values[0]
-    text = separator.join(value.text for value in values)
+    text = separator.join([value.text for value in values])
     if len(text) > _LONGEST:
         raise Unsupported("a value grows beyond 256 KiB")
     return Value(text, all(value.known for value in values), frozenset().union(*(value.sources for value in values)))
