@@ -8,6 +8,9 @@ from seatrial.manifests.document import Document, Node
 TURBO = "com.tencent.cloud.csi.cfsturbo"
 """Provisioner of CFS-Turbo. Source: TencentCloud/kubernetes-csi-tencentcloud, docs/README_CFSTURBO.md."""
 
+EXAMPLES = {"fsid": "564b8ef1", "host": "11.0.0.7"}
+"""The guide's own mount point, which nobody else can mount."""
+
 
 @dataclass(frozen=True, slots=True)
 class StorageClass:

@@ -29,13 +29,12 @@ from seatrial.mounts import Directory, volumes
 from seatrial.requirement import Outcomes, requirement
 from seatrial.scheduling import Labels, allowed_values, fit, tolerates
 from seatrial.serving import Role
-from seatrial.storage_classes import TURBO, StorageClass, storage_class
+from seatrial.storage_classes import EXAMPLES, TURBO, StorageClass, storage_class
 
 GIB = 2**30
 RESERVE = Fraction(102, 100)
 COMFORTABLE = 700 * GIB
 FULL_SIZE = 600 * 10**9
-EXAMPLES = {"fsid": "564b8ef1", "host": "11.0.0.7"}
 MOUNT_POINT = re.compile(r"[0-9a-f]{8}\Z")
 
 
