@@ -80,7 +80,9 @@ def peer(name: str) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         draft = cache / f"{name}.{os.getpid()}"
         command = ["go", "build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(draft), PEERS[name]]
-        subprocess.run(command, cwd=ROOT / "benchmarks" / "peers" / name, check=True, env=os.environ | {"CGO_ENABLED": "0"})
+        subprocess.run(
+            command, cwd=ROOT / "benchmarks" / "peers" / name, check=True, env=os.environ | {"CGO_ENABLED": "0"}
+        )
         draft.replace(program)
     return program
 
@@ -91,7 +93,15 @@ def kubeconform(folder: Path) -> Usage:
         sys.exit("the schemas for kubeconform come from the package kubernetes-validate, an extra of `dev`")
     location = Path(schemas.origin).parent / "kubernetes-json-schema" / f"v{KUBERNETES}.0-local-strict"
     pattern = f"{location}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-    options = ["-strict", "-skip", "LeaderWorkerSet", "-schema-location", pattern, "-ignore-filename-pattern", r".*\.toml"]
+    options = [
+        "-strict",
+        "-skip",
+        "LeaderWorkerSet",
+        "-schema-location",
+        pattern,
+        "-ignore-filename-pattern",
+        r".*\.toml",
+    ]
     return run([peer("kubeconform"), *options, folder])
 
 
@@ -119,7 +129,10 @@ def measure(scratch: Path, largest: int, runs: int, *, peers: bool) -> None:
         usage = seatrial(fleet, reports)
         count = documents(fleet)
         costs.append((usage.cpu_s - one.cpu_s) / count)
-        print(f"{fleet.name}: {count} documents, {usage.cpu_s:.1f} s CPU, {usage.peak_mb:.0f} MB, {costs[-1] * 1e3:.2f} ms a document")
+        print(
+            f"{fleet.name}: {count} documents, {usage.cpu_s:.1f} s CPU, {usage.peak_mb:.0f} MB, "
+            f"{costs[-1] * 1e3:.2f} ms a document"
+        )
     print(f"growth: a document of the larger fleet costs {costs[1] / costs[0]:.2f} times one of the smaller")
     if peers:
         compare(fleets[0], reports)

@@ -2,7 +2,15 @@
 
 from hypothesis import strategies as st
 
-ENVIRONMENT = {"A": "x y", "B": "b", "E": "", "N": "7", "HOSTNAME": "deepseek-0-3", "P": "/data/model/x.tar.gz", "S": "a,b;;c"}
+ENVIRONMENT = {
+    "A": "x y",
+    "B": "b",
+    "E": "",
+    "N": "7",
+    "HOSTNAME": "deepseek-0-3",
+    "P": "/data/model/x.tar.gz",
+    "S": "a,b;;c",
+}
 
 _names = st.sampled_from(["A", "B", "E", "N", "P", "S", "V", "W", "HOSTNAME"])
 _plain = st.sampled_from(["a", "b-c", "--flag", "x=1", "7", "/data/x", "a.b", "k:5000", "-1", "%", "@", "+"])
@@ -28,13 +36,17 @@ def _expansion(draw: st.DrawFn) -> str:
         case 6:
             return f"${{{name}:{draw(st.integers(0, 5))}{draw(st.sampled_from(['', ':2', ':0', ': -1']))}}}"
         case 7:
-            operator = draw(st.sampled_from("+ - * < > == && || | & ^ << , % /".split()))
+            operator = draw(st.sampled_from(["+", "-", "*", "<", ">", "==", "&&", "||", "|", "&", "^", "<<", ",", "%", "/"]))
             right = draw(_numbers) if operator not in "%/" else "3"
             return f"$(({draw(_numbers)} {operator} {right}))"
         case 8:
             return f"$(echo {draw(_plain)} {draw(st.sampled_from(['$A', chr(34) + '$A' + chr(34), 'x']))})"
         case _:
-            return draw(st.sampled_from(["$1", "$#", "$*", "$@", "${2:-two}", "${L[@]}", "${L[1]}", "${#L[@]}", "${L[*]}", "$?x"]))
+            return draw(
+                st.sampled_from(
+                    ["$1", "$#", "$*", "$@", "${2:-two}", "${L[@]}", "${L[1]}", "${#L[@]}", "${L[*]}", "$?x"]
+                )
+            )
 
 
 @st.composite
@@ -62,12 +74,27 @@ _assignment = st.builds(
     st.sampled_from(["=", "+="]),
     st.one_of(_expansion(), _plain, _expansion().map('"{}"'.format), st.just("")),
 )
-_array = st.builds(lambda op, items: f"L{op}({' '.join(items)})", st.sampled_from(["=", "+="]), st.lists(_words, max_size=3))
+_array = st.builds(
+    lambda op, items: f"L{op}({' '.join(items)})", st.sampled_from(["=", "+="]), st.lists(_words, max_size=3)
+)
 _test = st.one_of(
-    st.sampled_from(["true", "false", "! true", "[[ $A == x* ]]", "[ $N -gt 3 ]", '[ -z "$E" ]', "[[ -n $V && $B = b ]]", "((N > 5))"]),
+    st.sampled_from(
+        [
+            "true",
+            "false",
+            "! true",
+            "[[ $A == x* ]]",
+            "[ $N -gt 3 ]",
+            '[ -z "$E" ]',
+            "[[ -n $V && $B = b ]]",
+            "((N > 5))",
+        ]
+    ),
     st.builds('[ "{}" {} "{}" ]'.format, _names.map("$".__add__), st.sampled_from(["=", "!="]), _plain),
     st.builds("[[ {} {} {} ]]".format, _names.map("$".__add__), st.sampled_from(["==", "!="]), _plain),
-    st.builds("[ {} {} {} -a -n \"$B\" ]".format, st.just("$N"), st.sampled_from(["-eq", "-lt", "-ge"]), st.integers(0, 9)),
+    st.builds(
+        '[ {} {} {} -a -n "$B" ]'.format, st.just("$N"), st.sampled_from(["-eq", "-lt", "-ge"]), st.integers(0, 9)
+    ),
 )
 
 _simple = st.one_of(
@@ -92,10 +119,12 @@ def _compound(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("{} || {}".format, _test, inner),
         st.builds("f() {{ local V=loc; {}; return {}; }}; f {} || {}".format, body, st.integers(0, 2), _words, inner),
         st.builds("bash -c 'python3 $0 \"$@\"' {} {}".format, _words, _words),
-        st.builds("V={} python3 \"$V\"".format, _plain),
-        st.builds("cat > f.sh <<EOF\npython3 file \"\\$1\" {}\nEOF\nbash f.sh {}".format, _plain, _words),
+        st.builds('V={} python3 "$V"'.format, _plain),
+        st.builds('cat > f.sh <<EOF\npython3 file "\\$1" {}\nEOF\nbash f.sh {}'.format, _plain, _words),
     )
 
 
 _statement = st.recursive(_simple, _compound, max_leaves=6)
-scripts = st.lists(_statement, min_size=1, max_size=6).map(lambda lines: "\n".join([*lines, 'python3 end "$V" "${L[@]}" $*']))
+scripts = st.lists(_statement, min_size=1, max_size=6).map(
+    lambda lines: "\n".join([*lines, 'python3 end "$V" "${L[@]}" $*'])
+)

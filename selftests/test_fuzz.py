@@ -18,7 +18,23 @@ from seatrial.manifests.source import Source
 from seatrial.target import Target, load
 from seatrial.verdict import Verdict
 
-REPLACEMENTS: tuple[Any, ...] = (None, 7, -1, 2**40, 0.5, True, "", "x", "$(A)", [], ["x"], [None], {}, {"x": 1}, {"name": {}})
+REPLACEMENTS: tuple[Any, ...] = (
+    None,
+    7,
+    -1,
+    2**40,
+    0.5,
+    True,
+    "",
+    "x",
+    "$(A)",
+    [],
+    ["x"],
+    [None],
+    {},
+    {"x": 1},
+    {"name": {}},
+)
 Steps = tuple[str | int, ...]
 
 
@@ -93,9 +109,9 @@ def test_several_nodes_replaced_at_once(data: st.DataObject) -> None:
     _check(_replaced(name, changes), changes)
 
 
-@pytest.mark.parametrize("value", [None, 1, "text", [], ["a"], {}, {"kind": "LeaderWorkerSet"}, {"apiVersion": 1, "kind": []}])
+@pytest.mark.parametrize(
+    "value", [None, 1, "text", [], ["a"], {}, {"kind": "LeaderWorkerSet"}, {"apiVersion": 1, "kind": []}]
+)
 def test_documents_that_are_no_objects(value: Any) -> None:
     source = Source("f.yaml", "a: 1\n")
     _check(ManifestSet("set", [Document(source, 0, (), value)], Target.empty()), value)
-
-

@@ -23,7 +23,8 @@ def check(scratch: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", packed], cwd=ROOT, check=True)
     wheel = next(packed.glob("*.whl"))
     print(f"{wheel.name}: {wheel.stat().st_size / 1024:.0f} KiB")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", installed, wheel]
+    options = ["--quiet", "--no-deps", "--no-index", "--target", str(installed)]
+    pip = [sys.executable, "-m", "pip", "install", *options, str(wheel)]
     subprocess.run(pip, check=True)
     environment = os.environ | {"PYTHONPATH": str(installed)}
     for extra, expected in ((["--manifests", str(ROOT / "manifests" / "deepseek-r1-tke")], 0), ([], 1)):

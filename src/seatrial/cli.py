@@ -39,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        return _facts(arguments.markdown) if arguments.command == "facts" else _requirements(arguments.id, arguments.markdown)
+        return (
+            _facts(arguments.markdown)
+            if arguments.command == "facts"
+            else _requirements(arguments.id, arguments.markdown)
+        )
     except BrokenPipeError:
         # The reader, such as `head`, has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from seatrial.environments import sample_environment
 from seatrial.finding import Place
@@ -10,6 +9,7 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
 from seatrial.manifests.launch import Environment, Launch, resolve
 from seatrial.manifests.workloads import PodTemplate
+from seatrial.scripts import Command, command
 from seatrial.serving import Role, groups
 
 
@@ -18,10 +18,14 @@ class ContainerCommand:
     """A container with its launch. `role` is set for the container that runs SGLang."""
 
     template: PodTemplate
-    container: Node
+    command: Command
     launch: Launch
     environment: Environment
     role: Role | None = None
+
+    @property
+    def container(self) -> Node:
+        return self.command.container
 
     @property
     def title(self) -> str:
@@ -29,7 +33,7 @@ class ContainerCommand:
 
     def place(self, path: tuple[str | int, ...], line: int) -> Place:
         """A line of the script or word at `path` below the container; a parser may stop behind the last one."""
-        node = self.container.at(*path)
+        node = self.command.at(path)
         last = (node.text or "").rstrip("\n").count("\n")
         return node.line(min(line, last)) if last else node
 
@@ -51,8 +55,8 @@ def _find(manifests: ManifestSet) -> Iterator[ContainerCommand]:
         for container in template.all_containers:
             role = roles.get((id(container.document), container.path))
             if role is not None:
-                yield ContainerCommand(template, container, role.launch, role.environment, role)
+                yield ContainerCommand(template, role.command, role.launch, role.environment, role)
             elif container["command"].raw or container["args"].raw:
                 environment = sample_environment(manifests, template, container)
-                launch = resolve(container.mapping, environment)
-                yield ContainerCommand(template, container, launch, environment)
+                own = command(manifests, template, container)
+                yield ContainerCommand(template, own, resolve(own.mapping, environment), environment)

@@ -9,6 +9,8 @@ from seatrial.model import ServedModel, served
 from seatrial.parallelism import Parallelism, parallelism
 from seatrial.serving import Role
 
+USUAL_FRACTION = 0.9
+"""What large models are commonly run with, between 0.8 and 0.95."""
 _CACHE_BYTES = {"auto": 2, "bf16": 2, "bfloat16": 2, "fp8_e5m2": 1, "fp8_e4m3": 1}
 # Flags by which weights stay in the memory of the host.
 _OFFLOADING = ("cpu_offload_gb", "offload_group_size", "kt_weight_path", "kt_num_gpu_experts")
@@ -56,6 +58,10 @@ class Occupancy:
     def tokens(self) -> int:
         """Tokens of KV cache beside the weights, at most; none when these do not fit."""
         return max(0, int((self.pool - self.weights) // self.cache(1)))
+
+    def too_small_fraction(self, needed: float) -> bool:
+        """Whether that many bytes would fit with a fraction that is in use elsewhere, so that it alone is to blame."""
+        return self.fraction.value is not None and needed <= memory.pool_bytes(self.usable_gib, USUAL_FRACTION)
 
     @property
     def exact(self) -> bool:

@@ -1,6 +1,5 @@
 """A set: the objects of one folder, judged together against one target."""
 
-from collections.abc import Iterator
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar

@@ -31,7 +31,9 @@ OPTIONS = (
     ),
     Option("--target", "facts about where the sets will run; default: seatrial.toml in the folder of each set", "FILE"),
     Option("--namespace", "namespace of objects that name none (default: default)", "NAME", default="default"),
-    Option("--crd", "CustomResourceDefinition of LeaderWorkerSet to validate against instead of the known releases", "FILE"),
+    Option(
+        "--crd", "CustomResourceDefinition of LeaderWorkerSet to validate against instead of the known releases", "FILE"
+    ),
     Option("--report-dir", "folder for results.jsonl and report.json (default: reports/latest)", "DIR"),
     Option("--list-requirements", "print the requirements of the selected tests and exit"),
 )

@@ -102,7 +102,7 @@ def _progress(config: pytest.Config) -> Callable[[int, int], None]:
 
 @contextmanager
 def _standard_input(config: pytest.Config) -> Iterator[None]:
-    """pytest's capture puts /dev/null in the place of standard input; `--manifests -` needs the real one."""
+    """Pytest's capture puts /dev/null in the place of standard input; `--manifests -` needs the real one."""
     capture = config.pluginmanager.getplugin("capturemanager")
     if capture is None or "-" not in (options.value(config, "--manifests") or ()):
         yield

@@ -15,6 +15,7 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.launch import Environment, Launch, Word, container_environment, resolve
 from seatrial.manifests.workloads import PodTemplate, pod_templates
+from seatrial.scripts import Command, command
 
 DEFAULT_PORT = 30000
 GPU = "nvidia.com/gpu"
@@ -44,7 +45,12 @@ class Role:
     @cached_property
     def launches(self) -> list[Launch]:
         """One launch for each sample pod, in the order of `pods`; a single one where no pods are expanded."""
-        return [resolve(self.container.mapping, environment) for environment in self.environments]
+        return [resolve(self.command.mapping, environment) for environment in self.environments]
+
+    @cached_property
+    def command(self) -> Command:
+        """The container's command, with a script of the set read in place."""
+        return command(self.manifests, self.template, self.container)
 
     @cached_property
     def environments(self) -> list[Environment]:
@@ -159,7 +165,7 @@ class Role:
         return self.place_of(self.words[use.index]) if use else self.command_place
 
     def place_of(self, word: Word) -> Place:
-        node = self.container.at(*word.path)
+        node = self.command.at(word.path)
         return node.line(word.line) if "\n" in (node.text or "") else node
 
     @property

@@ -33,9 +33,7 @@ class UsageError(Exception):
 class Trial:
     """The sets named on the command line, read once when the first requirement asks for them."""
 
-    def __init__(
-        self, manifests: list[str], target: str | None, namespace: str, crd: str | None, today: date
-    ) -> None:
+    def __init__(self, manifests: list[str], target: str | None, namespace: str, crd: str | None, today: date) -> None:
         self._arguments = manifests or [str(shipped.manifests())]
         self._target = target
         self._namespace = namespace
@@ -121,8 +119,6 @@ class Trial:
         objects = sum(len(manifests.documents) for manifests in self.sets)
         shown = ", ".join(names[:6]) + (f", and {len(names) - 6} more" if len(names) > 6 else "")
         return f"{len(names)} set{'s' * (len(names) != 1)} ({shown}), {objects} objects"
-
-
 
 
 @contextmanager

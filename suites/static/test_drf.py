@@ -172,7 +172,9 @@ def test_communication_env_is_the_same(group: Group) -> Outcomes:
 
 def _communication(role: Role) -> dict[str, Node]:
     return {
-        name: entry for entry in role.container["env"] if (name := entry["name"].text) and name.startswith(COMMUNICATION)
+        name: entry
+        for entry in role.container["env"]
+        if (name := entry["name"].text) and name.startswith(COMMUNICATION)
     }
 
 

@@ -33,7 +33,9 @@ def test_nnodes_equals_group_size(group: Group) -> Outcomes:
     for role in group.roles:
         nnodes = role.number("nnodes", 1)
         if nnodes != group.size:
-            yield Finding(role.place("nnodes"), f"--nnodes {nnodes} in the {role.name}", f"{group.size}, the group's size")
+            yield Finding(
+                role.place("nnodes"), f"--nnodes {nnodes} in the {role.name}", f"{group.size}, the group's size"
+            )
 
 
 @requirement(
@@ -148,7 +150,9 @@ def _each_use(role: Role, dest: str) -> Iterator[tuple[Pod, Use, Word]]:
     source=("sglang#15385", "sglang#37215"),
 )
 def test_data_parallel_replicas_stay_on_one_node(group: Group) -> Outcomes:
-    """Data-parallel replicas MUST NOT be combined with several nodes unless attention data parallelism is what the flags mean."""
+    """Data-parallel replicas MUST NOT be combined with several nodes unless attention data parallelism is what the
+    flags mean.
+    """
     leader = group.leader
 
     def broken(version: str) -> bool:
@@ -214,7 +218,9 @@ def test_every_leader_is_rank_0(group: Group) -> Outcomes:
         if not word.known:
             raise CannotTell(f"the node rank {word.text} of the leader is not known from the manifests")
         if use.value != 0:
-            yield Finding(group.leader.place_of(word), f"--node-rank {use.value} in leader {pod.name}", "0 in every group")
+            yield Finding(
+                group.leader.place_of(word), f"--node-rank {use.value} in leader {pod.name}", "0 in every group"
+            )
             return
 
 
@@ -233,7 +239,9 @@ def test_rendezvous_port_is_free(role: Role) -> Outcomes:
         raise Blocked("TOP-06", "the rendezvous address names no port")
     taken = {int(port): "the rendezvous port"} | _derived(role, int(port))
     if role.port in taken:
-        yield Finding(role.place("dist_init_addr"), f"port {role.port} is {taken[role.port]}", "another port than --port")
+        yield Finding(
+            role.place("dist_init_addr"), f"port {role.port} is {taken[role.port]}", "another port than --port"
+        )
 
 
 def _derived(role: Role, port: int) -> dict[int, str]:

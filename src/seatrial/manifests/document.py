@@ -9,7 +9,6 @@ from seatrial.manifests import reader
 from seatrial.manifests.reader import Parsed, Path, Position
 from seatrial.manifests.source import Source
 
-
 _ABSENT: Any = object()
 
 

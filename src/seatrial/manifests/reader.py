@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml's parser, which the stubs do not list
 from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -46,13 +46,13 @@ class Parsed:
     duplicates: tuple[tuple[Path, Position], ...]
 
 
-class _Composer(CParser):  # type: ignore[misc]  # no stub for the base class
+class _Composer(CParser):
     """libyaml's composer without PyYAML's tag resolution, which is neither fast nor Kubernetes' own."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
 
-    def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
+    def resolve(self, *_: Any) -> str:  # type: ignore[override]  # libyaml's composer calls it by position
         return ""
 
     def descend_resolver(self, parent: Node | None, index: object) -> None: ...
@@ -65,9 +65,7 @@ def parse(source: Source) -> list[Parsed]:
 
     Raises UnreadableManifest when the text is not YAML that a cluster's tools would read.
     """
-    return [
-        _Builder(source, index).build(node) for index, node in enumerate(_compose(source)) if not _is_empty(node)
-    ]
+    return [_Builder(source, index).build(node) for index, node in enumerate(_compose(source)) if not _is_empty(node)]
 
 
 def positions(source: Source, index: int) -> Node:
@@ -85,7 +83,9 @@ def _compose(source: Source) -> Iterator[Node]:
     parser = _Composer(source.text)
     try:
         while parser.check_node():
-            yield parser.get_node()
+            node = parser.get_node()
+            assert node is not None
+            yield node
     except yaml.YAMLError as error:
         raise UnreadableManifest(_explain(source, error)) from None
     finally:
@@ -93,7 +93,7 @@ def _compose(source: Source) -> Iterator[Node]:
 
 
 def _check_depth(source: Source) -> None:
-    """libyaml composes recursively in C, so absurd nesting has to be found before it overflows the stack."""
+    """Libyaml composes recursively in C, so absurd nesting has to be found before it overflows the stack."""
     if not any(_may_nest_deeply(line) for line in source.text.splitlines()):
         return
     parser = _Composer(source.text)
@@ -103,7 +103,7 @@ def _check_depth(source: Source) -> None:
             event = parser.get_event()
             depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
             if depth > DEEPEST:
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1  # type: ignore[union-attr]  # events of libyaml have marks
                 raise UnreadableManifest(f"{source.name}:{line}: nested deeper than {DEEPEST} levels; not a manifest")
     except yaml.YAMLError as error:
         raise UnreadableManifest(_explain(source, error)) from None
@@ -132,7 +132,8 @@ def _explain(source: Source, error: yaml.YAMLError) -> str:
     if "\t" in text[: len(text) - len(text.lstrip())]:
         return f"{source.name}:{line}: not YAML: indented with a tab; use spaces"
     started = getattr(error, "context_mark", None)
-    context = f" ({error.context} in line {started.line + 1})" if started and getattr(error, "context", None) else ""
+    task = getattr(error, "context", None)
+    context = f" ({task} in line {started.line + 1})" if started and task else ""
     return f"{source.name}:{line}: not YAML: {problem}{context}; mend the syntax at this place"
 
 
@@ -164,6 +165,7 @@ class _Builder:
         if len(self._path) > DEEPEST:
             raise self._fail(node, f"nested deeper than {DEEPEST} levels; not a manifest")
         self._open.add(node)
+        assert isinstance(node, (SequenceNode, MappingNode))
         value = self._sequence(node) if isinstance(node, SequenceNode) else self._mapping(node)
         self._open.discard(node)
         self._built[node] = value

@@ -122,7 +122,9 @@ def decode(data: bytes, name: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise UnreadableManifest(f"{name}:{line}: not UTF-8 text; save it as UTF-8, or remove the binary file") from None
+        raise UnreadableManifest(
+            f"{name}:{line}: not UTF-8 text; save it as UTF-8, or remove the binary file"
+        ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise UnreadableManifest(f"{name}:{line}: holds a NUL byte; this is a binary file, not a manifest")

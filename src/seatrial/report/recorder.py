@@ -14,7 +14,6 @@ from seatrial.items import TRIAL
 from seatrial.report import summary, terminal
 from seatrial.report.tally import Tally
 
-
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 

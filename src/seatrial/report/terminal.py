@@ -88,7 +88,9 @@ def _requirement(page: _Page, row: Row, findings: list[dict[str, Any]]) -> None:
     colour = "red" if row["verdict"] == Verdict.FAILED else "yellow"
     page.paragraph(f"{row['requirement']} {row['verdict']}", row["sentence"], 0, colour, "bold")
     for finding in findings:
-        page.paragraph(f"line {finding['line']}" if finding["line"] else "", f"{finding['object']} {finding['path']}", 2)
+        page.paragraph(
+            f"line {finding['line']}" if finding["line"] else "", f"{finding['object']} {finding['path']}", 2
+        )
         page.paragraph("", f"{finding['observed']}; expected: {finding['expected']}", 2, colour)
     if page.quiet:
         return
