@@ -22,6 +22,7 @@ class Fraction:
 
     value: float | None
     text: str
+    stated: bool = False
 
     @property
     def at_most(self) -> float:
@@ -48,7 +49,11 @@ class Occupancy:
     @property
     def pool(self) -> float:
         """Bytes for weights and KV cache, at most."""
-        return memory.pool_bytes(self.usable_gib, self.fraction.at_most)
+        return self.pool_at(self.fraction.at_most)
+
+    def pool_at(self, fraction: float) -> float:
+        """Bytes for weights and KV cache with that fraction."""
+        return memory.pool_bytes(self.usable_gib, fraction)
 
     def cache(self, tokens: int) -> float:
         """Bytes of KV cache for that many tokens."""
@@ -59,9 +64,9 @@ class Occupancy:
         """Tokens of KV cache beside the weights, at most; none when these do not fit."""
         return max(0, int((self.pool - self.weights) // self.cache(1)))
 
-    def too_small_fraction(self, needed: float) -> bool:
-        """Whether that many bytes would fit with a fraction that is in use elsewhere, so that it alone is to blame."""
-        return self.fraction.value is not None and needed <= memory.pool_bytes(self.usable_gib, USUAL_FRACTION)
+    def fraction_is_to_blame(self, needed: float) -> bool:
+        """Whether that many bytes fit with a usual fraction, and the flag asks for less."""
+        return self.fraction.stated and needed <= self.pool_at(USUAL_FRACTION)
 
     @property
     def exact(self) -> bool:
@@ -108,7 +113,7 @@ def _fraction(role: Role, tp: int) -> Fraction:
         if not use.valid:
             raise Blocked("ARG-05", f"the value of {use.typed} is not a number")
         known = isinstance(value, int | float) and not isinstance(value, bool)
-        return Fraction(float(value) if known else None, f"the value of {use.typed} is not known")
+        return Fraction(float(value) if known else None, f"the value of {use.typed} is not known", stated=True)
     try:
         question = "the default of --mem-fraction-static"
         default = role.across_versions(lambda version: memory.default_fraction(version, tp), question)

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from seatrial.finding import Finding
+from seatrial.finding import Finding, Place
 from seatrial.gpu_memory import Occupancy, occupancies
 from seatrial.knowledge.memory import OVERHEAD_GIB
 from seatrial.manifests.quantity import binary
@@ -27,9 +27,17 @@ def test_model_fits_the_gpus(role: Role) -> Outcomes:
             observed = (
                 f"{binary(Fraction(needed))} for weights and {SMALLEST_CACHE:,} tokens on each GPU, with {_sizes(held)}"
             )
-            yield Finding(role.place("tp_size"), observed, f"at most {_pool(held)}")
+            yield Finding(_place(role, held, needed), observed, f"at most {_pool(held)}", fix=_fix(held, needed))
         elif not held.exact:
             yield held.unknown()
+
+
+def _place(role: Role, held: Occupancy, needed: float) -> Place:
+    return role.place("mem_fraction_static" if held.fraction_is_to_blame(needed) else "tp_size")
+
+
+def _fix(held: Occupancy, needed: float) -> str:
+    return "" if needed <= held.pool_at(1.0) else "No --mem-fraction-static helps: take more GPUs, or larger ones."
 
 
 def _sizes(held: Occupancy) -> str:
@@ -55,7 +63,8 @@ def test_cache_holds_the_longest_request(role: Role) -> Outcomes:
         tokens = min(held.tokens, role.number("max_total_tokens", held.tokens))
         wanted = role.number("context_length", held.served.model.max_positions)
         if tokens < wanted:
-            place = role.place("context_length" if role.given("context_length") else "tp_size")
+            needed = held.weights + held.cache(wanted)
+            place = role.place("context_length") if role.given("context_length") else _place(role, held, needed)
             observed = f"room for {tokens:,} tokens in {_pool(held)}"
             yield Finding(place, observed, f"{wanted:,} tokens, the context length")
         elif not held.exact:
