@@ -116,11 +116,13 @@ def _container(container: Node) -> Broken:
         if entry["value"].text and entry["valueFrom"].raw:
             yield entry["valueFrom"], f"{name.text} has value and valueFrom", "one of them"
     yield from _mount_paths(container)
+    given = container.mapping
     for probe in _PROBES:
-        yield from _handler(container[probe])
-        for handler in ("httpGet", "tcpSocket"):
-            yield from _target_port(container.at(probe, handler, "port"))
-    for hook in ("postStart", "preStop"):
+        if probe in given:
+            yield from _handler(container[probe])
+            for handler in ("httpGet", "tcpSocket"):
+                yield from _target_port(container.at(probe, handler, "port"))
+    for hook in ("postStart", "preStop") if "lifecycle" in given else ():
         yield from _handler(container.at("lifecycle", hook), (*_HANDLERS, "sleep"))
     yield from _resources(container["resources"])
 

@@ -82,8 +82,9 @@ def test_rollout_can_move(lws: LeaderWorkerSet) -> Outcomes:
 def test_surge_has_room(group: Group) -> Outcomes:
     """A maxSurge SHOULD be backed by spare capacity of surge x size x GPUs."""
     lws = _lws_of(group)
-    need, surge = _need(group), _surge(lws)
-    if not surge or need is None:
+    surge = _surge(lws)
+    need = _need(group) if surge else None
+    if need is None:
         raise NotApplicable("an update brings up no additional group on the pool")
     target = lws.manifests.target
     free, available = target.get("pool.free_gpus"), target.get("pool.nodes")
@@ -287,8 +288,9 @@ def test_name_leaves_room_for_its_pods(lws: LeaderWorkerSet) -> Outcomes:
 )
 def test_groups_do_not_block_each_other(group: Group) -> Outcomes:
     """Several groups on limited capacity SHOULD be gang-scheduled or placed exclusively."""
-    lws, need = _lws_of(group), _need(group)
-    if lws.replicas < 2 or need is None:
+    lws = _lws_of(group)
+    need = _need(group) if lws.replicas > 1 else None
+    if need is None:
         raise NotApplicable("no two groups compete for nodes of the pool")
     free = lws.manifests.target.get("pool.free_gpus")
     if (free is not None and need.gpus <= free) or _is_placed_as_a_whole(lws):

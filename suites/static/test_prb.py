@@ -70,7 +70,7 @@ def _answer(role: Role, one: Probe, version: str) -> str:
         return "404, it is not served"
     if route is not None and route.flag and not role.given(route.flag):
         return f"404 without --{route.flag.replace('_', '-')}"
-    locked = not is_worker and behaviour.needs_key(version, path) and role.given("api_key") and not one.has_key
+    locked = not is_worker and role.given("api_key") and not one.has_key and behaviour.needs_key(version, path)
     return "401, because --api-key is set" if locked else ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date as Date
 from functools import cache
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from seatrial.knowledge.records import records
 from seatrial.knowledge.versions import at_least, parse
@@ -95,9 +95,7 @@ def route(version: str, path: str, worker: bool = False) -> Route | None:
 
 def needs_key(version: str, path: str) -> bool:
     """Tell whether rank 0 asks for the API key on *path* when one is set, also on paths that do not exist."""
-    opened = (
-        row.path for row in records(_FILE, "route", Route) if row.open_since and at_least(version, row.open_since)
-    )
+    opened = (row.path for row in _table("route", Route) if row.open_since and at_least(version, row.open_since))
     return not path.startswith(tuple(opened))
 
 
@@ -135,7 +133,17 @@ def refused_name(version: str, name: str) -> RefusedName | None:
 
 
 def _rows(table: str, cls: type[_R], version: str) -> Iterable[_R]:
-    return (row for row in records(_FILE, table, cls) if _holds(row, version))
+    return (row for row in _table(table, cls) if _holds(row, version))
+
+
+def _table(name: str, cls: type[_R]) -> tuple[_R, ...]:
+    if name not in _tables:
+        _tables[name] = records(_FILE, name, cls)
+    found: tuple[_R, ...] = _tables[name]
+    return found
+
+
+_tables: dict[str, Any] = {}
 
 
 def _holds(row: _Row, version: str) -> bool:
