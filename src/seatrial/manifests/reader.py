@@ -52,7 +52,7 @@ class _Composer(CParser):
     def __init__(self, text: str) -> None:
         super().__init__(text)
 
-    def resolve(self, *_: Any) -> str:  # type: ignore[override]  # libyaml's composer calls it by position
+    def resolve(self, *_: Any) -> str:  # libyaml's composer calls it by position
         return ""
 
     def descend_resolver(self, parent: Node | None, index: object) -> None: ...
