@@ -52,8 +52,9 @@ def test_name_is_a_dns_label(lws: LeaderWorkerSet) -> Outcomes:
     why="One dead rank leaves the group hanging.",
     fix="Set restartPolicy RecreateGroupAfterStart (LWS 0.9.0) or RecreateGroupOnPodRestart.",
 )
-def test_dead_ranks_recreate_the_group(lws: LeaderWorkerSet) -> Outcomes:
+def test_dead_ranks_recreate_the_group(group: Group) -> Outcomes:
     """restartPolicy MUST NOT be None (or the deprecated Default, which becomes None) for size > 1."""
+    lws = _lws_of(group)  # pods of other engines may be made to come back one by one
     policy = lws.template["restartPolicy"]
     if lws.size == 1:
         raise NotApplicable("groups of one pod")
@@ -289,9 +290,9 @@ def test_name_leaves_room_for_its_pods(lws: LeaderWorkerSet) -> Outcomes:
 def test_groups_do_not_block_each_other(group: Group) -> Outcomes:
     """Several groups on limited capacity SHOULD be gang-scheduled or placed exclusively."""
     lws = _lws_of(group)
-    need = _need(group) if lws.replicas > 1 else None
+    need = _need(group) if lws.replicas > 1 and lws.size > 1 else None
     if need is None:
-        raise NotApplicable("no two groups compete for nodes of the pool")
+        raise NotApplicable("no two groups of several pods compete for nodes of the pool")
     free = lws.manifests.target.get("pool.free_gpus")
     if (free is not None and need.gpus <= free) or _is_placed_as_a_whole(lws):
         return
