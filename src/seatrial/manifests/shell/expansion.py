@@ -19,7 +19,7 @@ from seatrial.manifests.shell.syntax import (
     Word,
     plain,
 )  # fmt: skip
-from seatrial.manifests.shell.values import EMPTY, Unsupported, Value, joined, unknown
+from seatrial.manifests.shell.values import EMPTY, Unsupported, Value, is_placeholder, joined, unknown
 
 _NAME_TAIL = re.compile(r"\w+", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_]\w*\Z")
@@ -125,7 +125,7 @@ class Expansion:
                 if current is not None:
                     fields.append(current)
                 current = None
-            elif not fragment.split or not fragment.value.known or delimiter is None:
+            elif not fragment.split or delimiter is None or not _can_be_cut(fragment.value, delimiter):
                 if fragment.quoted or fragment.value.text:
                     current = [*(current or ()), fragment]
             else:
@@ -413,20 +413,29 @@ def _delimiter(ifs: str) -> "re.Pattern[str] | None":
     return re.compile(f"{around}(?P<mark>[{other}]){around}" + (f"|[{blank}]+" if blank else ""))
 
 
+def _can_be_cut(value: Value, delimiter: "re.Pattern[str]") -> bool:
+    """A placeholder holds no blank, so `--flag ⟨unknown⟩` is two words; other delimiters may stand inside of it."""
+    return value.known or ("mark" not in delimiter.groupindex and is_placeholder(value.text))
+
+
 def _cut(
     fragment: Fragment, delimiter: "re.Pattern[str]", fields: "list[list[Fragment]]", current: "list[Fragment] | None"
 ) -> "list[Fragment] | None":
     """Split one fragment into ``fields``; gives what is left open at its end."""
     value, position = fragment.value, 0
+
+    def piece(text: str) -> Fragment:
+        return Fragment(Value(text, value.known or not is_placeholder(text), value.sources), False)
+
     for found in delimiter.finditer(value.text):
         text = value.text[position : found.start()]
         if text or current is not None or found.groupdict().get("mark"):
-            fields.append([*(current or ()), Fragment(Value(text, True, value.sources), False)])
+            fields.append([*(current or ()), piece(text)])
         current, position = None, found.end()
     rest = value.text[position:]
     if not rest:
         return current
-    return [*(current or ()), Fragment(Value(rest, True, value.sources), False)]
+    return [*(current or ()), piece(rest)]
 
 
 def _list_fragments(many: "list[Value]", part: Parameter, separator: str) -> "Iterator[Fragment | None]":

@@ -30,6 +30,11 @@ def unknown(what: str, sources: frozenset[str] = frozenset()) -> Value:
     return Value("⟨" + "".join(c if c.isalnum() or c in "._/:-" else "·" for c in what[:60]) + "⟩", False, sources)
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether a part of the text stands for something unknown."""
+    return "⟨" in text
+
+
 def joined(values: Iterable[Value], separator: str = "") -> Value:
     """One value out of several, as ``"$*"`` makes it. Raises Unsupported beyond 256 KiB of text."""
     values = tuple(values)
