@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seatrial.manifests.shell.command import Word
-from seatrial.manifests.shell.invocation import basename
+from seatrial.manifests.shell.invocation import basename, shell_call
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?\Z")
 _VALUED = frozenset({"-W", "-X", "--check-hash-based-pycs"})
@@ -71,6 +71,6 @@ def is_engine(words: Sequence[Word]) -> bool:
 
 def mentions_engine(words: Sequence[Word]) -> bool:
     """Whether a command speaks of SGLang's entry point without being a start that can be followed."""
-    if not words or basename(words[0]) in _HARMLESS:
+    if not words or basename(words[0]) in _HARMLESS or shell_call(words) is not None:
         return False
     return _MENTION.search(" ".join(word.text for word in words)) is not None

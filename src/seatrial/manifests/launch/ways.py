@@ -13,7 +13,7 @@ from seatrial.manifests.shell.invocation import ShellCall, shell_call, unwrap
 from seatrial.manifests.shell.state import environment_state
 from seatrial.manifests.shell.values import Unsupported
 
-_LONGEST_SCRIPT = 1 << 20
+_LONGEST_SCRIPT = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def ways(
     """Every way, at most a few dozen; the flag says whether all were seen. Never raises."""
     if line.script is not None and len(line.script.text) > _LONGEST_SCRIPT:
         run = _run(Choices(), environment, stops)
-        return [Way(run, unsupported="the script is longer than 1 MiB")], True
+        return [Way(run, unsupported="the script is longer than 128 KiB")], True
 
     return explore(lambda choices: _follow(line, _run(choices, environment, stops), environment))
 

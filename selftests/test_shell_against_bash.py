@@ -1,6 +1,58 @@
-"""Random shell scripts out of what the evaluation supports; every question in them can be decided."""
+"""The words that scripts give to a program: our evaluation against bash itself.
 
+Random scripts are made of what the evaluation supports; every question in them can be decided.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from seatrial.manifests.launch import container_environment
+from seatrial.manifests.launch.ways import Way, command_line, ways
+
+BASH = shutil.which("bash")
+PROGRAM = '#!/bin/sh\n[ $# -gt 0 ] && printf "%s\\0" "$@" >> "$RECORD"\nprintf "\\036" >> "$RECORD"\n'
+
+
+class RealBash:
+    """Runs scripts in an empty folder where `python3` only writes down its words."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bin = folder / "bin"
+        self.work = folder / "work"
+        self.record = folder / "record"
+        self.bin.mkdir()
+        self.work.mkdir()
+        program = self.bin / "python3"
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+
+    def calls(self, script: str, environment: Mapping[str, str], shell: str = "bash") -> list[list[str]]:
+        """The words of every call of python3, in order."""
+        self.record.write_bytes(b"")
+        for file in self.work.iterdir():
+            file.unlink()
+        subprocess.run(
+            [shell, "-c", script],
+            cwd=self.work,
+            env={"PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}", "RECORD": str(self.record), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+            check=False,
+        )
+        calls = self.record.read_bytes().decode().split("\x1e")
+        return [call.split("\0")[:-1] for call in calls[:-1]]
+
 
 ENVIRONMENT = {
     "A": "x y",
@@ -36,7 +88,9 @@ def _expansion(draw: st.DrawFn) -> str:
         case 6:
             return f"${{{name}:{draw(st.integers(0, 5))}{draw(st.sampled_from(['', ':2', ':0', ': -1']))}}}"
         case 7:
-            operator = draw(st.sampled_from(["+", "-", "*", "<", ">", "==", "&&", "||", "|", "&", "^", "<<", ",", "%", "/"]))
+            operator = draw(
+                st.sampled_from(["+", "-", "*", "<", ">", "==", "&&", "||", "|", "&", "^", "<<", ",", "%", "/"])
+            )
             right = draw(_numbers) if operator not in "%/" else "3"
             return f"$(({draw(_numbers)} {operator} {right}))"
         case 8:
@@ -128,3 +182,74 @@ _statement = st.recursive(_simple, _compound, max_leaves=6)
 scripts = st.lists(_statement, min_size=1, max_size=6).map(
     lambda lines: "\n".join([*lines, 'python3 end "$V" "${L[@]}" $*'])
 )
+
+
+CORPUS = (Path(__file__).parent / "shell_corpus.txt").read_text().rstrip("\n").split("\n%%\n")
+needs_bash = pytest.mark.skipif(BASH is None, reason="no bash to compare with")
+
+
+@pytest.fixture(scope="module")
+def bash() -> RealBash:
+    with tempfile.TemporaryDirectory() as folder:
+        yield RealBash(Path(folder))
+
+
+def evaluate(script: str, shell: str = "bash") -> list[Way]:
+    # The kubelet takes $$ for an escaped $, real bash gets the script as it is.
+    container = {
+        "command": [shell, "-c", script.replace("$$", "$$$$")],
+        "env": [{"name": name, "value": value} for name, value in ENVIRONMENT.items()],
+    }
+    environment = container_environment(container, (), lambda _: None, lambda *_: None)
+    found, complete = ways(command_line(container, environment), environment, lambda _: False)
+    assert complete
+    return found
+
+
+def calls(way: Way) -> list[list[tuple[str, bool]]]:
+    return [
+        [(word.text, word.known) for word in command.program[1:]]
+        for command in way.run.commands
+        if command.name == "python3"
+    ]
+
+
+@needs_bash
+@pytest.mark.parametrize("script", CORPUS, ids=range(len(CORPUS)))
+def test_gives_the_words_that_bash_gives(script: str, bash: RealBash) -> None:
+    (way,) = evaluate(script)
+    assert way.unsupported is None
+    assert not way.run.unreadable
+    assert [[text for text, _ in call] for call in calls(way)] == bash.calls(script, ENVIRONMENT)
+    assert all(known for call in calls(way) for _, known in call)
+
+
+@needs_bash
+@settings(
+    max_examples=60, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+@given(script=scripts)
+def test_gives_the_words_that_bash_gives_to_random_scripts(script: str, bash: RealBash) -> None:
+    found = evaluate(script)
+    if len(found) > 1 or found[0].unsupported or found[0].run.unreadable:
+        return  # said to be undecided: no claim to compare
+    ours, real = calls(found[0]), bash.calls(script, ENVIRONMENT)
+    if any(not known for call in ours for _, known in call):
+        return
+    assert [[text for text, _ in call] for call in ours] == real
+
+
+def test_random_scripts_are_mostly_decided() -> None:
+    """Guards the test above against claiming nothing."""
+    claimed: list[bool] = []
+
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(script=scripts)
+    def count(script: str) -> None:
+        found = evaluate(script)
+        claimed.append(len(found) == 1 and not found[0].unsupported and not found[0].run.unreadable)
+
+    count()
+    assert sum(claimed) > 0.8 * len(claimed)
