@@ -74,8 +74,8 @@ def parse(text: str) -> Script:
     return Script(body, min(reader.suspects, default=None))
 
 
-# The grammar's scanner looks characters up in C tables of 256 entries and crashes beyond them (tree-sitter-bash 0.25.1).
-# So it sees a dot for each byte of a character outside ASCII: part of a word, never of a name. Offsets stay the same.
+# The grammar's scanner looks characters up in C tables of 256 entries and crashes beyond (tree-sitter-bash 0.25.1). it
+# sees a dot for each byte of a character outside ASCII: part of a word, never of a name. Offsets stay the same.
 _ASCII = bytes(byte if byte < 0x80 else ord(".") for byte in range(256))
 _BLANKS = re.compile(rb"(?:[ \t]|\\\n|\\[ \t])*")
 _ESCAPED_BLANK = re.compile(rb"\\[ \t]")
