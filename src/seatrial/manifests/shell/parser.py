@@ -49,6 +49,7 @@ _RESERVED = frozenset(
     {"fi", "then", "else", "elif", "do", "done", "esac", "}", "in", "{", "if", "while", "until", "case", "for"}
 )
 _SEPARATORS = frozenset({";", "&", "\n", "comment", ";;", ";&", ";;&", "heredoc_body", "heredoc_end"})
+_OUT_OF_PLACE = frozenset({"array", "subshell", "(", ")"})
 _BRACKETS = frozenset({"(", ")"})
 _DEEPEST = 150
 
@@ -74,7 +75,7 @@ def parse(text: str) -> Script:
     return Script(body, min(reader.suspects, default=None))
 
 
-# The grammar's scanner looks characters up in C tables of 256 entries and crashes beyond (tree-sitter-bash 0.25.1). it
+# The grammar's scanner looks characters up in C tables of 256 entries and crashes beyond (tree-sitter-bash 0.25.1). It
 # sees a dot for each byte of a character outside ASCII: part of a word, never of a name. Offsets stay the same.
 _ASCII = bytes(byte if byte < 0x80 else ord(".") for byte in range(256))
 _BLANKS = re.compile(rb"(?:[ \t]|\\\n|\\[ \t])*")
@@ -112,6 +113,7 @@ class _Reader:
     def statements(self, nodes: "Iterable[Tree]") -> Block:
         """Statements among ``nodes``; tokens between them only end or detach the one before."""
         found: list[tuple[Node, bool]] = []
+        end = -1
         for node in nodes:
             if node.type == "&":
                 if found:
@@ -119,7 +121,13 @@ class _Reader:
             elif node.type == ";;":
                 self.suspects.append(node.start_point.row)
             elif node.is_named and node.type not in _SEPARATORS:
+                if end >= 0 and b"\n" not in self.source[end : node.start_byte]:
+                    self.suspects.append(node.start_point.row)
                 found.append((self.statement(node), False))
+                end = node.end_byte
+                continue
+            if node.type != "comment":
+                end = -1
         return Block(tuple(found))
 
     def statement(self, node: "Tree") -> Node:
@@ -194,6 +202,8 @@ class _Reader:
                 redirects += self.redirects(child)
             elif child.type != "comment":
                 words.append(child)
+                if child.type in _OUT_OF_PLACE:
+                    self.suspects.append(child.start_point.row)
         found = tuple(self.words(words))
         if found and not assignments and plain(found[0].parts) in _RESERVED and self.text(words[0]) in _RESERVED:
             self.suspects.append(node.start_point.row)
@@ -334,6 +344,11 @@ class _Reader:
                 otherwise = self.branch(child.children)
         return If(tuple(arms), otherwise)
 
+    def separate(self, keyword: "Tree") -> None:
+        """``in1`` is one word to the shell."""
+        if self.source[keyword.end_byte : keyword.end_byte + 1] not in {b" ", b"\t", b"\n", b";", b"\\"}:
+            self.suspects.append(keyword.start_point.row)
+
     def loop_body(self, node: "Tree") -> Block:
         body = node.children[-1]
         return self.branch(body.children)
@@ -347,6 +362,7 @@ class _Reader:
         at = next((i for i, child in enumerate(node.children) if child.type == "in"), None)
         words = None
         if at is not None:
+            self.separate(node.children[at])
             items = [child for child in node.children[at + 1 : -1] if child.is_named and child.type != "comment"]
             words = tuple(self.words(items, node.children[at].end_byte))
         return For(self.text(node.children[1]), words, self.loop_body(node))
@@ -366,6 +382,8 @@ class _Reader:
 
     def case(self, node: "Tree") -> Node:
         arms = []
+        for keyword in (child for child in node.children if child.type == "in"):
+            self.separate(keyword)
         for item in (child for child in node.children if child.type == "case_item"):
             children = item.children
             closing = next((i for i, child in enumerate(children) if child.type == ")"), 0)
