@@ -64,6 +64,17 @@ def test_unreadable_files(tmp_path: Path, content: bytes, expected: str) -> None
     assert "a.yaml" in line
 
 
+def test_a_kustomization_that_changes_objects(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, a_yaml=POD, kustomization_yaml="resources: [a.yaml]\nnamePrefix: x-\n")])
+    assert "kustomization.yaml: kustomize changes these files (namePrefix)" in line
+
+
+def test_a_kustomization_that_only_lists_files(tmp_path: Path) -> None:
+    path = folder(tmp_path, a_yaml=POD, kustomization_yaml="resources:\n- a.yaml\n")
+    [manifests] = Trial([path], None, "default", None, TODAY).sets
+    assert [document.title for document in manifests.documents] == ["Pod/a"]
+
+
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     lines = problems([folder(tmp_path, a_yaml="a: 'x", b_yaml="\tb", c_yaml=POD)])
     assert [Path(line.partition(":")[0]).name for line in lines] == ["a.yaml", "b.yaml"]

@@ -46,7 +46,6 @@ def test_broken_couplings_of_a_container(field: str, observed: str) -> None:
         POD.format("").replace("{name: x}", "{name: x, annotations: {Example.com/Key: a}}"),
         "apiVersion: apps.kruise.io/v1alpha1\nkind: StatefulSet\nmetadata: {name: x}\nspec: {selector: {}}\n",
         "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: x}\nspec: {}\n",
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: []\n",
         "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {clusterIP: None}\n",
         "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {type: ExternalName, externalName: a.b}\n",
     ],

@@ -19,8 +19,6 @@ Broken = Iterator[tuple[Node, str, str]]
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 _SELECTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
-# Not an object of a cluster: kustomize reads it and it needs no name.
-_UNNAMED_GROUPS = ("kustomize.config.k8s.io",)
 
 
 def of(document: Document) -> Broken:
@@ -32,6 +30,7 @@ def of(document: Document) -> Broken:
     if document.group in ("", "apps") and document.kind in _SELECTING:
         yield from _selector(document)
     if identity == ("", "Service"):
+        yield from _label_map(document.at("spec", "selector"), "selector")
         yield from _service_ports(document)
     if identity == ("", "PersistentVolumeClaim"):
         yield from _claim(document.root)
@@ -49,8 +48,6 @@ def _claim_templates(owner: Node) -> Broken:
 def _metadata(document: Document) -> Broken:
     metadata = document["metadata"]
     name, generated = metadata["name"], metadata["generateName"]
-    if document.group in _UNNAMED_GROUPS:
-        return
     if not name.text and not generated.text:
         if not isinstance(name.raw, (int, float, bool, list, dict)):
             yield name, "no name", "a name"
@@ -63,14 +60,18 @@ def _metadata(document: Document) -> Broken:
 
 
 def _labels(metadata: Node) -> Broken:
-    for key, value in metadata["labels"].items():
-        if wrong := names.label_key(key):
-            yield value, f"label key {_short(key)} {wrong}", "a valid label key"
-        if value.text and (wrong := names.label_value(value.text)):
-            yield value, f"label value {_short(value.text)} {wrong}", "a valid label value"
+    yield from _label_map(metadata["labels"], "label")
     for key, value in metadata["annotations"].items():
         if wrong := names.label_key(key.lower()):  # in annotations the prefix may have capitals
             yield value, f"annotation key {_short(key)} {wrong}", "a valid annotation key"
+
+
+def _label_map(labels: Node, what: str) -> Broken:
+    for key, value in labels.items():
+        if wrong := names.label_key(key):
+            yield value, f"{what} key {_short(key)} {wrong}", "a valid label key"
+        if value.text and (wrong := names.label_value(value.text)):
+            yield value, f"{what} value {_short(value.text)} {wrong}", "a valid label value"
 
 
 def _template(template: PodTemplate) -> Broken:
@@ -175,18 +176,23 @@ def _resources(resources: Node) -> Broken:
         for _, quantity in resources[field].items():
             yield from _quantity(quantity)
     for resource, request in resources["requests"].items():
-        limit = resources["limits"][resource]
-        if "nvidia.com/gpu" in resource:
-            continue  # RES-02 judges GPUs, which have to be equal
-        try:
-            if limit.exists and parse(request.raw) > parse(limit.raw):
-                yield (
-                    request,
-                    f"{resource}: request {request.raw} above limit {limit.raw}",
-                    "a request within the limit",
-                )
-        except InvalidQuantity:
-            continue  # reported by _quantity
+        if "nvidia.com/gpu" not in resource:  # RES-02 judges those
+            yield from _request(resource, request, resources["limits"][resource])
+
+
+def _request(resource: str, request: Node, limit: Node) -> Broken:
+    """A request is at most the limit; of devices and huge pages, which cannot be overcommitted, it is the limit."""
+    fixed = resource.startswith("hugepages-") or ("/" in resource and "kubernetes.io/" not in resource)
+    try:
+        wanted = parse(request.raw)
+        most = parse(limit.raw) if limit.exists else None
+    except InvalidQuantity:
+        return  # reported by _quantity
+    if fixed and wanted != most:
+        shown = f"limit {limit.raw}" if limit.exists else "no limit"
+        yield request, f"{resource}: request {request.raw} and {shown}", "a request equal to the limit"
+    elif most is not None and wanted > most:
+        yield request, f"{resource}: request {request.raw} above limit {limit.raw}", "a request within the limit"
 
 
 def _volume(volume: Node) -> Broken:
@@ -229,6 +235,7 @@ def _claim(claim: Node) -> Broken:
 
 def _selector(document: Document) -> Broken:
     selector = document.at("spec", "selector")
+    yield from _label_map(selector["matchLabels"], "selector")
     template = next(pod_templates(document), None)
     if template and isinstance(selector.raw, dict) and not (selector.raw and matches(selector.raw, template.labels)):
         yield (

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 from seatrial.manifests import reader
@@ -12,6 +13,7 @@ from seatrial.target import Target
 
 DEFAULT_NAMESPACE = "default"
 Built = TypeVar("Built")
+_LISTING = ("apiVersion", "kind", "metadata", "resources")
 
 
 class ManifestSet:
@@ -120,7 +122,8 @@ def _build(
     problems: list[str] = []
     for source in sources:
         try:
-            found.extend(documents(source, reader.parse(source)))
+            read_here = list(documents(source, reader.parse(source)))
+            found.extend(document for document in read_here if not _is_file_list(document))
         except UnreadableManifest as problem:
             problems.append(str(problem))
     if not problems and not found:
@@ -128,3 +131,20 @@ def _build(
     if problems:
         raise UnreadableManifest("\n".join(problems))
     return ManifestSet(name, found, target, namespace, definition)
+
+
+def _is_file_list(document: Document) -> bool:
+    """Whether this is a kustomization that only lists files: kustomize would change nothing, so the files count.
+
+    Raises UnreadableManifest for one that changes objects, since the files are not what a cluster gets.
+    """
+    named = Path(document.source.name).stem.lower() == "kustomization" and not document.kind
+    if not named and document.group != "kustomize.config.k8s.io":
+        return False
+    changing = [key for key in document.root.mapping if key not in _LISTING]
+    if changing:
+        raise UnreadableManifest(
+            f"{document.source.name}: kustomize changes these files ({', '.join(changing[:3])}); "
+            "render them: kustomize build DIR | pytest -m static --manifests -"
+        )
+    return True

@@ -14,6 +14,8 @@ from seatrial.serving import Group, Role
 # Flags that belong to one side: addresses, the rank, keys, and what is written to logs and metrics.
 ONE_SIDED = ("host", "port", "node_rank", "api_key", "admin_api_key")
 ONE_SIDED_PARTS = ("log", "metric", "bucket_")
+# Fields of a volume's source that say nothing about what is in it.
+_NOT_CONTENT = ("sizeLimit", "defaultMode")
 COMMUNICATION = ("NCCL_", "GLOO_", "SGLANG_", "NVSHMEM_", "UCX_", "MC_")
 
 
@@ -126,8 +128,8 @@ def _source(volume: Node) -> tuple[Node, str]:
         return claim, f"claim {claim.text}"
     for kind, node in volume.items():
         if kind not in ("name", "metadata", "spec"):
-            identity = {key: value for key, value in node.mapping.items() if key not in ("sizeLimit", "defaultMode")}
-            return node, f"{kind} {identity}" if identity else kind
+            identity = [f"{key} {value}" for key, value in node.mapping.items() if key not in _NOT_CONTENT]
+            return node, f"{kind} with {', '.join(identity)}" if identity else kind
     return volume, "emptyDir"
 
 

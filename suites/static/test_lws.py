@@ -343,7 +343,7 @@ def test_group_survives_its_start(group: Group) -> Outcomes:
 @requirement(
     "LWS-17",
     why="A worker that starts first fails, and recreating the group turns that into a loop.",
-    fix='Add an init container: until getent hosts "$LWS_LEADER_ADDRESS"; do sleep 2; done',
+    fix="Add an init container that asks getent hosts for LWS_LEADER_ADDRESS until it gets an answer.",
     source="lws#746",
 )
 def test_workers_wait_for_the_leader(group: Group) -> Outcomes:
