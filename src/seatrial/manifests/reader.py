@@ -24,7 +24,7 @@ Path = tuple[str | int, ...]
 MOST_NODES = 2_000_000
 DEEPEST = 200
 NOT_RENDERED = (
-    "a template that is not rendered yet; render it first, for example helm template CHART | pytest -m static --manifests -"
+    "a template that is not rendered yet; render it first, as in helm template CHART | pytest -m static --manifests -"
 )
 _TEMPLATE = re.compile(r"\{\{-?\s*[.$\w(/\"]|\{%")
 
