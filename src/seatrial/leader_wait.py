@@ -8,6 +8,8 @@ from seatrial.serving import Role
 
 # A loop of any language, or a program that tries again by itself.
 _TRIES_AGAIN = re.compile(r"\b(until|while|for|retry|wait4x|dockerize|wait-for[\w.-]*)\b")
+# Programs that name the address without trying it.
+_ONLY_SAY = frozenset({"echo", "printf", "logger", "export", "sleep", "true", ":"})
 
 
 def waits_for_leader(role: Role) -> bool:
@@ -22,5 +24,8 @@ def _waits(container: Node) -> bool:
 
 def _script_waits(role: Role) -> bool:
     return any(
-        LEADER_ADDRESS_ENV in word.sources for command in role.launch.commands if command.loop for word in command.words
+        LEADER_ADDRESS_ENV in word.sources
+        for command in role.launch.commands
+        if command.loop and command.name not in _ONLY_SAY
+        for word in command.words
     )
