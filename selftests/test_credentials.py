@@ -4,10 +4,18 @@ import base64
 
 import pytest
 
-from seatrial.credentials import SecretKey, is_placeholder, is_secret_name, plain_flags, plain_variables
+from seatrial.credentials import (
+    SecretKey,
+    is_placeholder,
+    is_secret_name,
+    plain_flags,
+    plain_variables,
+    requires_key,
+)
 from seatrial.finding import CannotTell
 from seatrial.manifest_set import ManifestSet, load_texts
 from seatrial.manifests.document import Node
+from seatrial.serving import Role, groups
 from seatrial.target import Target
 
 
@@ -119,3 +127,45 @@ def test_secret_outside_the_set() -> None:
     manifests = secret("data: {}")
     with pytest.raises(CannotTell):
         SecretKey("s", "k", manifests.documents[0].root).value(manifests, "other")
+
+
+GUARDED = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: r1}
+spec:
+  selector: {matchLabels: {app: r1}}
+  template:
+    metadata: {labels: {app: r1}}
+    spec:
+      containers:
+      - name: sglang
+        image: lmsysorg/sglang:v0.5.9
+        env:
+        - name: API_KEY
+          valueFrom: {secretKeyRef: {name: engine, key: api-key}}
+        command: [bash, -c]
+        args:
+        - |
+          ARGS=""
+          if [ -n "$API_KEY" ]; then
+            ARGS="--api-key $API_KEY"
+          fi
+          exec python3 -m sglang.launch_server --model-path /m $ARGS
+"""
+SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: engine}\n"
+
+
+def leader(secret: str) -> Role:
+    return groups(load_texts("set", {"r1.yaml": GUARDED, "secret.yaml": SECRET + secret}, Target.empty()))[0].leader
+
+
+@pytest.mark.parametrize("secret", ["stringData: {api-key: s}", "data: {api-key: cw==}"])
+def test_key_behind_a_guard_is_given_when_its_secret_is_filled(secret: str) -> None:
+    assert requires_key(leader(secret))
+
+
+@pytest.mark.parametrize("secret", ["stringData: {api-key: ''}", "data: {other: cw==}", ""])
+def test_key_behind_a_guard_is_undecided_without_a_filled_secret(secret: str) -> None:
+    with pytest.raises(CannotTell, match="condition"):
+        requires_key(leader(secret))

@@ -22,6 +22,7 @@ def environment(manifests: ManifestSet, template: PodTemplate, container: Node, 
         pod.env if pod else (),
         lambda field: _downward(manifests, template, pod, field),
         partial(manifests.config_value, manifests.namespace(template.document)),
+        filled=partial(manifests.secret_filled, manifests.namespace(template.document)),
     )
 
 

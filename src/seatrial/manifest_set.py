@@ -75,6 +75,14 @@ class ManifestSet:
         document = self.find("ConfigMap", name, namespace) if kind == "ConfigMap" else None
         return document.at("data", key).text if document else None
 
+    def secret_filled(self, namespace: str, name: str, key: str) -> bool:
+        """Whether a Secret of the set has a value under a key; the API server lets `stringData` win over `data`."""
+        secret = self.find("Secret", name, namespace, group="")
+        if secret is None:
+            return False
+        plain = secret.at("stringData", key)
+        return bool((plain if plain.exists else secret.at("data", key)).text)
+
     @cached_property
     def leader_worker_sets(self) -> list[Document]:
         return [document for document in self.of_kind("LeaderWorkerSet") if is_leader_worker_set(document)]

@@ -22,6 +22,8 @@ Config = Callable[[str, str, str], str | None]
 """The value of (kind, name, key) of a ConfigMap or Secret; None when it is not known."""
 Keys = Callable[[str, str], Iterable[str] | None]
 """The keys of (kind, name); None when the object is not known."""
+Filled = Callable[[str, str], bool]
+"""Whether (Secret, key) is known to be not empty, though its value is never read."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.-]*\Z", re.ASCII)
 _LINK = re.compile(r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z")
@@ -29,11 +31,15 @@ _LINK = re.compile(r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Names and values. ``open_prefixes`` are prefixes under which an unknown ConfigMap or Secret sets more names."""
+    """Names and values. ``open_prefixes`` are prefixes under which an unknown ConfigMap or Secret sets more names.
+
+    ``filled`` are the texts of unknown values that are known to be not empty.
+    """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     open_prefixes: tuple[str, ...] = ()
     links: bool = False
+    filled: frozenset[str] = frozenset()
 
     def get(self, name: str) -> Value | None:
         """The value of a variable; None when nothing in the manifests sets it."""
@@ -67,6 +73,7 @@ def container_environment(
     config: Config,
     links: bool = False,
     keys: Keys = lambda _kind, _name: None,
+    filled: Filled = lambda _name, _key: False,
 ) -> Environment:
     """The environment of a raw container.
 
@@ -74,7 +81,7 @@ def container_environment(
     ``links`` says that Services of the namespace add variables whose names are not known here.
     Never raises: entries of wrong types are skipped.
     """
-    builder = _Builder(container, downward, config, keys)
+    builder = _Builder(container, downward, config, keys, filled)
     builder.from_objects(_list(container.get("envFrom")))
     fixed = {name: Value(text, True, frozenset({name})) for name, text in injected}
     builder.values.update(fixed)
@@ -82,7 +89,7 @@ def container_environment(
         name = entry.get("name")
         if isinstance(name, str) and name and name not in fixed:
             builder.add(name, entry)
-    return Environment(builder.values, tuple(builder.open_prefixes), links)
+    return Environment(builder.values, tuple(builder.open_prefixes), links, frozenset(builder.placeholders))
 
 
 @dataclass(slots=True)
@@ -91,8 +98,10 @@ class _Builder:
     downward: Downward
     config: Config
     keys: Keys
+    filled: Filled
     values: dict[str, Value] = field(default_factory=dict)
     open_prefixes: list[str] = field(default_factory=list)
+    placeholders: list[str] = field(default_factory=list)
 
     def from_objects(self, entries: list[Mapping[str, Any]]) -> None:
         for entry in entries:
@@ -113,7 +122,12 @@ class _Builder:
     def _configured(self, variable: str, kind: str, name: str, key: str) -> Value:
         text = self.config(kind, name, key)
         sources = frozenset({variable})
-        return unknown(f"{kind}:{name}/{key}", sources) if text is None else Value(text, True, sources)
+        if text is not None:
+            return Value(text, True, sources)
+        value = unknown(f"{kind}:{name}/{key}", sources)
+        if kind == "Secret" and self.filled(name, key):
+            self.placeholders.append(value.text)
+        return value
 
     def add(self, name: str, entry: Mapping[str, Any]) -> None:
         raw = entry.get("value")

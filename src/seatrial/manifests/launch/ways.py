@@ -83,6 +83,7 @@ def ways(
 
 
 def _run(choices: Choices, environment: Environment, stops: Callable[[Sequence[Word]], bool]) -> Run:
+    choices.memory.update({("nonempty", text): True for text in environment.filled})
     return Run(choices, stops, environment.reference)
 
 
