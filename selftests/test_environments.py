@@ -5,6 +5,7 @@ import pytest
 from seatrial.environments import sample_environment
 from seatrial.manifest_set import load_texts
 from seatrial.manifests.shell.values import Value
+from seatrial.serving import groups
 from seatrial.target import Target
 
 WORKLOAD = """
@@ -58,3 +59,27 @@ def test_what_only_the_cluster_knows(kind: str, path: str) -> None:
     found = value(kind, path)
     assert found is not None
     assert not found.known
+
+
+def hostnames(spec: str) -> list[str]:
+    """What a script sees in HOSTNAME, in the pods of a worker."""
+    engine = "name: c, image: i, command: [sh, -c, 'python3 -m sglang.launch_server --node-rank ${HOSTNAME##*-}']"
+    text = f"""\
+apiVersion: leaderworkerset.x-k8s.io/v1
+kind: LeaderWorkerSet
+metadata: {{name: r1}}
+spec:
+  leaderWorkerTemplate: {{size: 3, workerTemplate: {{spec: {{{spec} containers: [{{{engine}}}]}}}}}}
+"""
+    worker = groups(load_texts("set", {"lws.yaml": text}, Target.empty()))[0].worker
+    assert worker is not None
+    return [launch.commands[-1].words[-1].text for launch in worker.launches]
+
+
+def test_pods_of_a_group_are_hosts_of_their_own_name() -> None:
+    assert sorted(set(hostnames(""))) == ["1", "2"]
+
+
+@pytest.mark.parametrize("spec", ["hostNetwork: true,", "hostname: engine,"])
+def test_other_hostnames_are_not_known(spec: str) -> None:
+    assert all("⟨" in text for text in hostnames(spec))

@@ -1,5 +1,6 @@
 """The environment of a container in one of the pods that the set will have."""
 
+from dataclasses import replace
 from functools import partial
 
 from seatrial import pods
@@ -17,13 +18,14 @@ _ADDED = ("pod-template-hash", "controller-revision-hash", "controller-uid", "jo
 
 def environment(manifests: ManifestSet, template: PodTemplate, container: Node, pod: Pod | None) -> Environment:
     """What the kubelet gives a container, in an expanded pod of a LeaderWorkerSet or in any pod of a template."""
-    return container_environment(
+    made = container_environment(
         container.mapping,
         pod.env if pod else (),
         lambda field: _downward(manifests, template, pod, field),
         partial(manifests.config_value, manifests.namespace(template.document)),
         filled=partial(manifests.secret_filled, manifests.namespace(template.document)),
     )
+    return replace(made, hostname=_hostname(template, pod))
 
 
 def sample_environment(manifests: ManifestSet, template: PodTemplate, container: Node) -> Environment:
@@ -34,6 +36,12 @@ def sample_environment(manifests: ManifestSet, template: PodTemplate, container:
 def _first_pod(manifests: ManifestSet, template: PodTemplate) -> Pod | None:
     lws = next((lws for lws in manifests.once(leader_worker_sets) if lws.document is template.document), None)
     return next((pod for pod in lws.pods if pod.template_path == template.node.path), None) if lws else None
+
+
+def _hostname(template: PodTemplate, pod: Pod | None) -> str | None:
+    """A pod of a group has its own name as host name, unless it is on the host network."""
+    renamed = any(template.spec[field].exists for field in ("hostname", "setHostnameAsFQDN"))
+    return None if pod is None or renamed or template.spec["hostNetwork"].boolean is True else pod.name
 
 
 def _downward(manifests: ManifestSet, template: PodTemplate, pod: Pod | None, field: str) -> str | None:

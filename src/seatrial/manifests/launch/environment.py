@@ -33,13 +33,15 @@ _LINK = re.compile(r"[A-Z0-9_]+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP
 class Environment:
     """Names and values. ``open_prefixes`` are prefixes under which an unknown ConfigMap or Secret sets more names.
 
-    ``filled`` are the texts of unknown values that are known to be not empty.
+    ``filled`` are the texts of unknown values that are known to be not empty. ``hostname`` is the pod's, if known: the
+    container runtime sets ``HOSTNAME``, so scripts see it and the kubelet's ``$(HOSTNAME)`` does not.
     """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     open_prefixes: tuple[str, ...] = ()
     links: bool = False
     filled: frozenset[str] = frozenset()
+    hostname: str | None = None
 
     def get(self, name: str) -> Value | None:
         """The value of a variable; None when nothing in the manifests sets it."""

@@ -11,7 +11,7 @@ from seatrial.manifests.shell.command import Command, Path, Word
 from seatrial.manifests.shell.interpreter import Abandoned, Halt, Interpreter, Leave, Run
 from seatrial.manifests.shell.invocation import ShellCall, shell_call, unwrap
 from seatrial.manifests.shell.state import environment_state
-from seatrial.manifests.shell.values import Unsupported
+from seatrial.manifests.shell.values import Unsupported, Value
 
 _LONGEST_SCRIPT = 1 << 17
 
@@ -88,8 +88,11 @@ def _run(choices: Choices, environment: Environment, stops: Callable[[Sequence[W
 
 
 def _follow(line: CommandLine, run: Run, environment: Environment) -> Way:
-    state = environment_state(environment.values, environment.may_be_set)
-    shell = Interpreter(run, state, set(environment.values), ())
+    values = dict(environment.values)
+    if environment.hostname is not None:
+        values.setdefault("HOSTNAME", Value(environment.hostname, True, frozenset({"HOSTNAME"})))
+    state = environment_state(values, environment.may_be_set)
+    shell = Interpreter(run, state, set(values), ())
     try:
         status = shell.external(line.words)
     except Halt:
