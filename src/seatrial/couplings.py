@@ -4,6 +4,7 @@ Each function yields (place, observed, expected). Published schemas carry none o
 Kubernetes' own validation (pkg/apis/*/validation). Values of a wrong type are left to the schema.
 """
 
+import json
 from collections.abc import Iterator
 from functools import cache
 
@@ -240,7 +241,7 @@ def _selector(document: Document) -> Broken:
     if template and isinstance(selector.raw, dict) and not (selector.raw and matches(selector.raw, template.labels)):
         yield (
             selector,
-            f"selector {_short(str(selector.raw))} does not match the template's labels",
+            f"selector {_short(json.dumps(selector.raw, default=str))} does not match the template's labels",
             "labels it selects",
         )
 
