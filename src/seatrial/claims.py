@@ -159,6 +159,12 @@ def exists_outside(manifests: ManifestSet, namespace: str, name: str) -> bool:
     return any(claim.name == name and claim.namespace in (None, namespace) for claim in stated)
 
 
+# Every TKE cluster has it from the start (tencentyun/qcloud-documents: container service, PV and PVC).
+_CLASS_OF_TKE = "cbs"
+
+
 def class_exists_outside(manifests: ManifestSet, name: str) -> bool:
-    """Whether the target says that a StorageClass exists which the set does not declare."""
-    return any(found.name == name for found in manifests.target.get("existing.storage_classes") or ())
+    """Whether a StorageClass that the set does not declare exists: the target says so, or TKE brings it."""
+    return name == _CLASS_OF_TKE or any(
+        found.name == name for found in manifests.target.get("existing.storage_classes") or ()
+    )
