@@ -64,7 +64,15 @@ def test_which_ports_clash(one: HostPort, other: HostPort, clash: bool) -> None:
         ("tolerations: []", {"pool__gpus_per_node": 4}, False),
         ("tolerations: []", {"pool__instance_type": "PNV6.32XLARGE1280"}, True),
         ("tolerations: []", {}, None),
+        ("nodeSelector: {node.kubernetes.io/instance-type: PNV6.32XLARGE1280}", {}, True),
+        ("nodeSelector: {node.kubernetes.io/instance-type: eklet}", {"pool__gpus_per_node": 8}, False),
         ("nodeSelector: {zone: b}", {"pool__gpus_per_node": 8}, False),
+        (
+            "affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
+            "{nodeSelectorTerms: [{matchExpressions: [{key: zone, operator: In, values: [b, c]}]}]}}}",
+            {"pool__gpus_per_node": 8},
+            False,
+        ),
         (
             "affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: "
             "[{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {app: a}}}]}}",

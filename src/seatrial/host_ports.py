@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
-from seatrial.fact_types import Taint
 from seatrial.finding import Place
-from seatrial.knowledge import instances
+from seatrial.hardware import hardware
 from seatrial.lws.selectors import matches
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
 from seatrial.manifests.workloads import PodTemplate
+from seatrial.scheduling import allowed_values, demands, tolerates
 from seatrial.serving import Role, groups
+from seatrial.super_pods import is_super_pod
 
 HOSTNAME = "kubernetes.io/hostname"
-_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 # Without a rendezvous address SGLang takes a free port this far above the serving port.
 _DERIVED = (100, 1000)
 
@@ -46,13 +46,20 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class HostPod:
-    """Pods of one template that take ports of their nodes; `several` when there can be more than one of them."""
+    """Pods of one template that take ports of their nodes; `several` when there can be more than one of them.
+
+    `role` is set for pods that run SGLang.
+    """
 
     template: PodTemplate
     title: str
     ports: tuple[HostPort, ...]
-    gpus: int
-    several: bool
+    role: Role | None = None
+    several: bool = False
+
+    @property
+    def gpus(self) -> int:
+        return (self.role.gpus or 0) if self.role else 0
 
     @property
     def declared(self) -> set[tuple[str, int]]:
@@ -73,7 +80,7 @@ def host_pods(manifests: ManifestSet) -> list[HostPod]:
         if (id(template.document), template.node.path) not in engines:
             ports = tuple(_declared(template))
             if ports:
-                found.append(HostPod(template, template.title, ports, 0, several=False))
+                found.append(HostPod(template, template.title, ports))
     return found
 
 
@@ -98,7 +105,7 @@ def _of_role(role: Role) -> HostPod:
     known = {port.number for port in ports}
     ports += [port for port in declared if port.number not in known]
     several = role.group.replicas > 1 or (role.name == "worker" and role.group.size > 2)
-    return HostPod(role.template, role.title, tuple(ports), role.gpus or 0, several)
+    return HostPod(role.template, role.title, tuple(ports), role, several)
 
 
 def _declared(template: PodTemplate) -> Iterator[HostPort]:
@@ -112,39 +119,39 @@ def _declared(template: PodTemplate) -> Iterator[HostPort]:
 
 def can_meet(manifests: ManifestSet, one: HostPod, other: HostPod) -> bool | None:
     """Whether two pods can land on one node; None when that hangs on the number of GPUs of a node."""
-    ones, others = one.template.spec["nodeSelector"].texts, other.template.spec["nodeSelector"].texts
-    if any(others.get(key, value) != value for key, value in ones.items()):
-        return False
-    if one.declared & other.declared:
+    if is_super_pod(manifests, one.template) or is_super_pod(manifests, other.template):
+        return False  # each of them is a machine of its own
+    if _want_different_nodes(one.template, other.template) or one.declared & other.declared:
         return False
     if _repels(one.template, other.template) or _repels(other.template, one.template):
         return False
-    if not (one.gpus and other.gpus):
-        return (not one.gpus and not other.gpus) or _tolerates_pool(manifests, other if one.gpus else one)
-    available = _gpus_per_node(manifests, {**others, **ones})
-    return None if available is None else one.gpus + other.gpus <= available
+    if one.role and other.role and one.gpus and other.gpus:
+        return _have_room(one.role, other.role)
+    return (not one.gpus and not other.gpus) or _tolerates_pool(manifests, other if one.gpus else one)
+
+
+def _want_different_nodes(one: PodTemplate, other: PodTemplate) -> bool:
+    """Whether selectors and required affinity leave no node that both accept, by any one label."""
+    for key in {demand.key for demand in demands(one)}:
+        mine, theirs = ({value for value, _ in allowed_values(template, key)} for template in (one, other))
+        if mine and theirs and not mine & theirs:
+            return True
+    return False
+
+
+def _have_room(one: Role, other: Role) -> bool | None:
+    """Whether a node has the GPUs of both pods; None when the nodes are not known, or some do and some do not."""
+    wanted = (one.gpus or 0) + (other.gpus or 0)
+    mine, theirs = hardware(one).gpus_per_node, hardware(other).gpus_per_node
+    counts = set(mine) & set(theirs) if mine and theirs else {*mine, *theirs}
+    answers = {wanted <= count for count in counts}
+    return answers.pop() if len(answers) == 1 else None
 
 
 def _tolerates_pool(manifests: ManifestSet, pod: HostPod) -> bool:
     """Whether a pod without GPUs may land on the GPU nodes, as far as the target states their taints."""
     taints = [taint for taint in manifests.target.get("pool.taints") or () if taint.effect != "PreferNoSchedule"]
-    tolerations = list(pod.template.spec["tolerations"])
-    return all(any(_tolerates(toleration, taint) for toleration in tolerations) for taint in taints)
-
-
-def _tolerates(toleration: Node, taint: Taint) -> bool:
-    key, effect = toleration["key"].text or "", toleration["effect"].text or ""
-    exists = toleration["operator"].text == "Exists"
-    if effect not in ("", taint.effect) or (key != taint.key and (key or not exists)):
-        return False
-    return exists or (toleration["value"].text or "") == taint.value
-
-
-def _gpus_per_node(manifests: ManifestSet, selector: dict[str, str]) -> int | None:
-    target = manifests.target
-    stated: int | None = target.get("pool.gpus_per_node")
-    kind = selector.get(_INSTANCE_TYPE) or target.get("pool.instance_type")
-    return stated if stated is not None else instances.gpus_per_node(str(kind)) if kind else None
+    return all(tolerates(pod.template, taint) for taint in taints)
 
 
 def _repels(template: PodTemplate, other: PodTemplate) -> bool:
