@@ -1,7 +1,7 @@
 """How requirements become pytest items, and how their verdicts become pytest outcomes."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,6 +15,15 @@ TRIAL = pytest.StashKey[Trial]()
 STRICT = pytest.StashKey[bool]()
 # The name under which verdicts travel in a report; plain lists and maps, so that pytest-xdist carries them.
 PROPERTY = "seatrial"
+
+
+class Row(NamedTuple):
+    """A judgement on its way into results.jsonl. `quiet` ones need only be counted."""
+
+    verdict: str
+    set: str
+    quiet: bool
+    line: str
 
 
 class Broken(Exception):
@@ -40,7 +49,9 @@ class RequirementItem(pytest.Item):
 
     def setup(self) -> None:
         self.judgements = self.config.stash[TRIAL].judge(self.requirement)
-        rows = [judgement.as_dict() for judgement in self.judgements]
+        rows = [
+            (str(judgement.verdict), judgement.set, judgement.quiet, judgement.line()) for judgement in self.judgements
+        ]
         self.user_properties.append(("requirement", self.requirement.id))
         self.user_properties.append(("verdict", str(self.verdict)))
         self.user_properties.append((PROPERTY, rows))
@@ -50,6 +61,7 @@ class RequirementItem(pytest.Item):
 
     def teardown(self) -> None:
         self._drop_rows()
+        self.judgements = []  # pytest keeps items to the end
 
     def _drop_rows(self) -> None:
         """The rows are on their way with the report of setup; JUnit must not carry them again."""
@@ -108,12 +120,12 @@ def make(collector: pytest.Collector, name: str, function: Any) -> RequirementIt
     return item
 
 
-def take_rows(report: pytest.TestReport) -> list[dict[str, Any]]:
+def take_rows(report: pytest.TestReport) -> list[Row]:
     """The judgements that a report carries, taken out of it because pytest keeps reports; none for other tests."""
-    found: list[dict[str, Any]] = []
+    found: list[Row] = []
     for name, value in report.user_properties:
         if name == PROPERTY:
-            found.extend(value)  # type: ignore[arg-type]  # pytest declares properties to be of any type
+            found.extend(Row(*row) for row in value)  # type: ignore[attr-defined]  # a property may be of any type
     report.user_properties = [pair for pair in report.user_properties if pair[0] != PROPERTY]
     return found
 

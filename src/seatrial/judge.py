@@ -1,8 +1,10 @@
 """Runs one requirement on one set and says what became of it."""
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from seatrial import subjects
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Reported
@@ -27,20 +29,40 @@ class Judgement:
     duration_s: float
     error: BaseException | None = None
 
-    def as_dict(self) -> dict[str, object]:
-        return {
-            "requirement": self.requirement.id,
-            "level": str(self.requirement.level),
-            "sentence": self.requirement.sentence,
-            "verdict": str(self.verdict),
-            "set": self.set,
-            "subject": ", ".join(self.subjects),
-            "findings": [finding.as_dict() for finding in self.findings],
-            "waived": [finding.as_dict() for finding in self.waived],
-            "duration_s": round(self.duration_s, 6),
-            "reason": self.reason,
-            "supply": list(self.supply),
-        }
+    @property
+    def quiet(self) -> bool:
+        """Whether a reader of the summary needs nothing of this but its count."""
+        return self.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) and not self.waived
+
+    def line(self) -> str:
+        """The judgement as a line of JSON. A fleet has hundreds of thousands of them, nearly all of the short form."""
+        findings = _list(finding.as_dict() for finding in self.findings)
+        waived = _list(finding.as_dict() for finding in self.waived)
+        return (
+            f'{_opening(self.requirement)}, "verdict": "{self.verdict}", "set": {_text(self.set)}, '
+            f'"subject": {_text(", ".join(self.subjects))}, "findings": {findings}, "waived": {waived}, '
+            f'"duration_s": {self.duration_s:.6f}, "reason": {_text(self.reason)}, "supply": {_list(self.supply)}}}'
+        )
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _list(items: Iterable[object]) -> str:
+    found = list(items)
+    return _encode(found) if found else "[]"
+
+
+@lru_cache(2048)
+def _text(text: str) -> str:
+    return _encode(text)
+
+
+@lru_cache(1024)
+def _opening(requirement: Requirement) -> str:
+    """What every line of a requirement begins with, without its closing brace."""
+    shared = {"requirement": requirement.id, "level": str(requirement.level), "sentence": requirement.sentence}
+    return _encode(shared)[:-1]
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ class Trial:
         self._progress = progress
         with _collector_paused():
             assert self.sets
+            gc.freeze()
 
     @cached_property
     def sets(self) -> list[ManifestSet]:
@@ -84,7 +85,8 @@ class Trial:
 
     def judge(self, requirement: Requirement) -> list[Judgement]:
         """The judgement of every set, in the order they were named."""
-        return [judge.judge(requirement, manifests) for manifests in self.sets]
+        with _collector_paused():
+            return [judge.judge(requirement, manifests) for manifests in self.sets]
 
     def waived_requirements(self) -> frozenset[str]:
         """The ids that waivers name."""
@@ -123,12 +125,11 @@ class Trial:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Sets live until the process ends, so the garbage collector need not look at them while or after they are read."""
+    """Sets live until the process ends and judging leaves no cycles behind: the collector would look in vain."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
-        gc.freeze()
     finally:
         if was_enabled:
             gc.enable()

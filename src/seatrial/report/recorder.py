@@ -13,8 +13,7 @@ from seatrial import items, options
 from seatrial.items import TRIAL
 from seatrial.report import summary, terminal
 from seatrial.report.tally import Tally
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+from seatrial.verdict import Verdict
 
 
 class Recorder:
@@ -45,10 +44,11 @@ class Recorder:
             return
         self.open()
         assert self._stream is not None
-        self._stream.writelines(_ENCODE(row) + "\n" for row in rows)
+        self._stream.writelines(row.line + "\n" for row in rows)
         self._stream.flush()
+        requirement = str(dict(report.user_properties)["requirement"])
         for row in rows:
-            self.tally.add(row)
+            self.tally.add(requirement, row.set, Verdict(row.verdict), None if row.quiet else json.loads(row.line))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -23,15 +23,17 @@ class Tally:
     waived: set[tuple[str, str, str]] = field(default_factory=set)
     decided: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, row: Row) -> None:
-        verdict = Verdict(row["verdict"])
-        self.counts.setdefault(row["set"], Counter())[verdict] += 1
+    def add(self, requirement: str, set: str, verdict: Verdict, row: Row | None) -> None:
+        """Count a verdict; `row` is given where there is more to say."""
+        self.counts.setdefault(set, Counter())[verdict] += 1
+        if verdict.judged and requirement in self.watched:
+            self.decided.add((set, requirement))
+        if row is None:
+            return
         if verdict not in _QUIET:
             self.open.append(row)
-        if verdict.judged and row["requirement"] in self.watched:
-            self.decided.add((row["set"], row["requirement"]))
         for finding in row["waived"]:
-            self.waived.add((row["set"], row["requirement"], finding["object"]))
+            self.waived.add((set, requirement, finding["object"]))
 
     @property
     def total(self) -> Counter[Verdict]:
