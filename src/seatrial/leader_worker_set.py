@@ -9,6 +9,7 @@ from seatrial.lws.expand import Expansion, expand
 from seatrial.lws.naming import sample_groups, sample_workers
 from seatrial.lws.pods import Pod
 from seatrial.lws.releases import NEWEST, RELEASES, Release, UnknownRelease, release
+from seatrial.lws_installation import installation
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate
@@ -52,13 +53,19 @@ class LeaderWorkerSet:
 
     @cached_property
     def release(self) -> Release | None:
-        """The LWS release of the target; None if the target does not say, or names a minor that is not known."""
-        version = self.manifests.target.get("lws.version")
+        """The LWS release that serves the set: stated, or the tag of the controller's image.
+
+        None if neither tells, or if it is of a minor that is not known.
+        """
+        found = installation(self.manifests).version
+        if found is None:
+            return None
+        version = found[0]
         try:
-            return release(str(version)) if version else None
+            return release(".".join(map(str, version.numbers[:3])))
         except UnknownRelease as unknown:
-            closest, wanted = unknown.closest, versions.parse(str(version))
-            return closest if wanted and wanted.minor == (closest.major, closest.minor) else None
+            closest = unknown.closest
+            return closest if version.minor == (closest.major, closest.minor) else None
 
     def across_releases(self, broken: Callable[[Release], bool], question: str) -> bool:
         """Whether something is broken on the target's release, or on all of them alike when it is unknown.
