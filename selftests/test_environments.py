@@ -61,6 +61,26 @@ def test_what_only_the_cluster_knows(kind: str, path: str) -> None:
     assert not found.known
 
 
+def test_a_config_map_of_the_set_gives_its_keys() -> None:
+    text = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: engine}
+data: {IFNAME: eth0}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers: [{name: c, envFrom: [{prefix: NCCL_, configMapRef: {name: engine}}, {configMapRef: {name: other}}]}]
+"""
+    manifests = load_texts("set", {"set.yaml": text}, Target.empty())
+    (template,) = manifests.pod_templates
+    found = sample_environment(manifests, template, template.containers[0])
+    assert found.get("NCCL_IFNAME") == Value("eth0", True, frozenset({"NCCL_IFNAME"}))
+    assert found.may_be_set("ANYTHING")
+
+
 def hostnames(spec: str) -> list[str]:
     """What a script sees in HOSTNAME, in the pods of a worker."""
     engine = "name: c, image: i, command: [sh, -c, 'python3 -m sglang.launch_server --node-rank ${HOSTNAME##*-}']"

@@ -18,12 +18,14 @@ _ADDED = ("pod-template-hash", "controller-revision-hash", "controller-uid", "jo
 
 def environment(manifests: ManifestSet, template: PodTemplate, container: Node, pod: Pod | None) -> Environment:
     """What the kubelet gives a container, in an expanded pod of a LeaderWorkerSet or in any pod of a template."""
+    namespace = manifests.namespace(template.document)
     made = container_environment(
         container.mapping,
         pod.env if pod else (),
         lambda field: _downward(manifests, template, pod, field),
-        partial(manifests.config_value, manifests.namespace(template.document)),
-        filled=partial(manifests.secret_filled, manifests.namespace(template.document)),
+        partial(manifests.config_value, namespace),
+        keys=partial(_keys, manifests, namespace),
+        filled=partial(manifests.secret_filled, namespace),
     )
     return replace(made, hostname=_hostname(template, pod))
 
@@ -36,6 +38,12 @@ def sample_environment(manifests: ManifestSet, template: PodTemplate, container:
 def _first_pod(manifests: ManifestSet, template: PodTemplate) -> Pod | None:
     lws = next((lws for lws in manifests.once(leader_worker_sets) if lws.document is template.document), None)
     return next((pod for pod in lws.pods if pod.template_path == template.node.path), None) if lws else None
+
+
+def _keys(manifests: ManifestSet, namespace: str, kind: str, name: str) -> list[str] | None:
+    """The keys of a ConfigMap of the set. Those of a Secret are not read: its owner fills it where nobody looks."""
+    document = manifests.find(kind, name, namespace) if kind == "ConfigMap" else None
+    return None if document is None else [key for key in document["data"].mapping if isinstance(key, str)]
 
 
 def _hostname(template: PodTemplate, pod: Pod | None) -> str | None:
