@@ -2,8 +2,9 @@
 
 import pytest
 
+from seatrial.engine_variables import engine_variable
 from seatrial.host_ports import HostPort, can_meet, host_pods, pairs
-from seatrial.interfaces import interface, is_concrete
+from seatrial.interfaces import is_concrete
 from seatrial.manifest_set import ManifestSet, load_texts
 from seatrial.serving import groups
 from seatrial.target import Target
@@ -148,10 +149,13 @@ def test_names_that_gloo_does_not_find(name: str) -> None:
         ("export GLOO_SOCKET_IFNAME=eth1; ", "[{name: GLOO_SOCKET_IFNAME, value: eth0}]", "eth1"),
         ("GLOO_SOCKET_IFNAME=eth1; ", "[]", None),
         ("export GLOO_SOCKET_IFNAME=$(ip route | cut -c 3-); ", "[]", "?"),
+        ("unset GLOO_SOCKET_IFNAME; ", "[{name: GLOO_SOCKET_IFNAME, value: eth0}]", None),
+        ("if test -e /sys/class/net/eth1; then export GLOO_SOCKET_IFNAME=eth1; fi; ", "[]", "maybe"),
+        ("if test -e /a; then export GLOO_SOCKET_IFNAME=eth1; fi; ", "[{name: GLOO_SOCKET_IFNAME, value: eth0}]", "?"),
     ],
 )
 def test_the_interface_may_be_set_by_the_script(script: str, env: str, found: str | None) -> None:
     command = f"[bash, -c, '{script}exec python3 -m sglang.launch_server --model-path /m']"
     (group,) = groups(_set(_pod("a", command=command, env=env)))
-    result = interface(group.leader, "GLOO_SOCKET_IFNAME")
-    assert (result and (result.value or "?")) == found
+    result = engine_variable(group.leader, "GLOO_SOCKET_IFNAME")
+    assert (result and (result.value or ("?" if result.certain else "maybe"))) == found

@@ -76,3 +76,16 @@ def test_directory_on_a_volume() -> None:
     found = kernel_cache.directory(role("v0.5.9"))
     assert found is not None
     assert str(found) == "/cache/deep_gemm of the node"
+
+
+def test_what_the_script_exports_counts() -> None:
+    words = "[python3, -m, sglang.launch_server, --model-path, /m]"
+    script = "[sh, -c, 'export SGLANG_DG_CACHE_DIR=/k; exec python3 -m sglang.launch_server --model-path /m']"
+    text = POD.format(tag="v0.5.9", env="").replace(words, script)
+    assert kernel_cache.path(groups(load_texts("set", {"pod.yaml": text}, Target.empty()))[0].leader) == "/k"
+
+
+def test_a_switch_that_nobody_knows_is_no_default() -> None:
+    env = "{name: SGLANG_ENABLE_JIT_DEEPGEMM, valueFrom: {secretKeyRef: {name: s, key: k}}}"
+    with pytest.raises(CannotTell):
+        kernel_cache.compiles(role("v0.5.9", env))

@@ -26,11 +26,11 @@ _PLACES = (
 def compiles(role: Role) -> bool:
     """Whether the engine compiles kernels on a GPU of capability 9.0 or higher.
 
-    Raises CannotTell when the version is not known and versions differ.
+    Raises CannotTell when the version is not known and versions differ, or when a variable is set and not known.
     """
-    stated = next((value for name in _SWITCHES if (value := role.variable(name)) is not None), None)
-    if stated is not None:
-        return stated.lower() not in _OFF
+    switch = next((name for name in _SWITCHES if name in role.engine_environment), None)
+    if switch is not None:
+        return _known(role, switch).lower() not in _OFF
     return bool(role.across_versions(_on_by_default, "whether the engine compiles kernels"))
 
 
@@ -51,9 +51,9 @@ def _path(role: Role, version: str) -> str:
     names, default = next((names, place) for first, names, place in _PLACES if _number(version) >= _number(first))
     home = role.variable("HOME") or HOME
     for name in names:
-        if name in role.environment:
+        if name in role.engine_environment:
             return _known(role, name).replace("~", home, 1)
-    if default.startswith(".cache/sglang/") and "SGLANG_CACHE_DIR" in role.environment:
+    if default.startswith(".cache/sglang/") and "SGLANG_CACHE_DIR" in role.engine_environment:
         return _known(role, "SGLANG_CACHE_DIR").replace("~", home, 1) + "/deep_gemm"
     return f"{home}/{default}"
 
@@ -67,4 +67,4 @@ def _known(role: Role, name: str) -> str:
 
 def directory(role: Role) -> Directory | None:
     """The directory of the cache as a place on a volume, None when it is on none. Raises CannotTell as `path`."""
-    return mounts.directory(role.manifests, role.template, role.container, path(role), role.variable)
+    return mounts.directory(role.manifests, role.template, role.container, path(role), role.container_variable)

@@ -103,7 +103,7 @@ def directory_read(role: Role) -> Directory | None:
         if not start:
             return None
         path = f"{start}/{path}"
-    return mounts.directory(role.manifests, role.template, role.container, path, role.variable)
+    return mounts.directory(role.manifests, role.template, role.container, path, role.container_variable)
 
 
 def directory_written(download: ModelDownload) -> Directory | None:

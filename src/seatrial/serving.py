@@ -13,7 +13,7 @@ from seatrial.leader_worker_set import LeaderWorkerSet, leader_worker_sets
 from seatrial.lws.expand import Pod
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.manifests.launch import Environment, Launch, Word, container_environment, resolve
+from seatrial.manifests.launch import Environment, Launch, Value, Word, container_environment, resolve
 from seatrial.manifests.workloads import PodTemplate, pod_templates
 from seatrial.scripts import Command, command
 
@@ -65,8 +65,21 @@ class Role:
     def environment(self) -> Environment:
         return self.environments[0]
 
+    @property
+    def engine_environment(self) -> Mapping[str, Value]:
+        """The variables of the SGLang process in the first sample pod: the container's, and what its script exports.
+
+        Only the container's where the launch line is not resolved.
+        """
+        return self.environment.values if self.launch.argv is None else self.launch.environment
+
     def variable(self, name: str) -> str | None:
-        """The value of an environment variable in the first sample pod; None when it is not set or not known."""
+        """The value of a variable of the SGLang process; None when it is not set or not known."""
+        value = self.engine_environment.get(name)
+        return value.text if value is not None and value.known else None
+
+    def container_variable(self, name: str) -> str | None:
+        """The value of a variable as the kubelet sets it; None when it is not set or not known."""
         value = self.environment.get(name)
         return value.text if value is not None and value.known else None
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 
 from seatrial import model
-from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable
+from seatrial.engine_variables import engine_variable
+from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Place
 from seatrial.knowledge import sglang
 from seatrial.knowledge.sglang import ArgError, Parsed, Use, behaviour
 from seatrial.requirement import Outcomes, requirement
@@ -177,14 +178,20 @@ def test_served_name_has_no_colon(group: Group) -> Outcomes:
 )
 def test_env_is_not_overwritten(role: Role) -> Outcomes:
     """A pod SHOULD NOT set env that the image's version overwrites."""
-    for entry in role.container["env"]:
-        name = entry["name"].text or ""
+    for name in role.engine_environment:
 
         def overwritten(version: str, name: str = name) -> bool:
             return any(row.variable == name for row in behaviour.overwritten(version))
 
-        if name and role.across_versions(overwritten, f"whether SGLang overwrites {name}"):
-            yield Finding(entry["name"], f"{name} is set, and SGLang sets it itself", "no such line")
+        if role.across_versions(overwritten, f"whether SGLang overwrites {name}"):
+            yield Finding(_setting(role, name), f"{name} is set, and SGLang sets it itself", "no such line")
+
+
+def _setting(role: Role, name: str) -> Place:
+    """The entry of the manifest, else the script's line, that sets a variable."""
+    entry = next((entry["name"] for entry in role.container["env"] if entry["name"].text == name), None)
+    found = engine_variable(role, name)
+    return entry or (found.place if found else role.command_place)
 
 
 @requirement(

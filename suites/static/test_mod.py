@@ -90,7 +90,7 @@ def test_context_is_one_the_model_knows(role: Role) -> Outcomes:
 
 def _may_be_longer(role: Role) -> bool:
     value = role.variable(LONGER_CONTEXT)
-    if value is None and role.environment.get(LONGER_CONTEXT) is not None:
+    if value is None and LONGER_CONTEXT in role.engine_environment:
         raise CannotTell(f"the value of {LONGER_CONTEXT} is not known", "a literal value in the manifest")
     return value is not None and value.lower() in TRUE
 

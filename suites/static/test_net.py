@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from seatrial.engine_variables import engine_variable
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.host_ports import can_meet, host_pods, on_host_network, pairs
-from seatrial.interfaces import has_several_interfaces, interface, is_concrete
+from seatrial.interfaces import has_several_interfaces, is_concrete
 from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.workloads import PodTemplate
@@ -89,13 +90,13 @@ def test_host_network_names_gloo_s_interface(role: Role) -> Outcomes:
 
 
 def _is_set(role: Role, name: str) -> Outcomes:
-    found = interface(role, name)
+    found = engine_variable(role, name)
     if found is None:
         yield Finding(
             role.container["env"], f"the {role.name} does not set {name}", f"{name} with the interface's name"
         )
     elif not found.certain:
-        yield CannotTell(f"whether envFrom of {role.title} sets {name}", SUPPLY_VALUE)
+        yield CannotTell(f"whether {role.title} sets {name}", SUPPLY_VALUE)
 
 
 @requirement(
@@ -106,7 +107,7 @@ def _is_set(role: Role, name: str) -> Outcomes:
 )
 def test_gloo_s_interface_is_concrete(role: Role) -> Outcomes:
     """A value of `GLOO_SOCKET_IFNAME` MUST be one concrete interface name."""
-    found = interface(role, GLOO)
+    found = engine_variable(role, GLOO)
     if found is None or not found.certain:
         raise NotApplicable("GLOO_SOCKET_IFNAME is not set")
     if found.value is None:

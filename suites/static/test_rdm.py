@@ -1,8 +1,8 @@
 """RDM: RDMA."""
 
 from seatrial import rdma
+from seatrial.engine_variables import engine_variable
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.interfaces import interface
 from seatrial.requirement import Outcomes, requirement
 from seatrial.serving import Role
 
@@ -68,7 +68,7 @@ def test_roce_pods_set_the_gid_index(role: Role) -> Outcomes:
     available = rdma.has_rdma(role)
     if rdma.is_switched_off(role) or (available is False and not devices):
         raise NotApplicable("the group uses no RDMA")
-    index = interface(role, GID_INDEX)
+    index = engine_variable(role, GID_INDEX)
     if index is not None and index.certain:
         return
     if index is not None:

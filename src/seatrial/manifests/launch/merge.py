@@ -1,10 +1,11 @@
 """What several ways through a script have in common, and what only some of them have."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from seatrial.manifests.shell.command import Command, Word
+from seatrial.manifests.shell.values import Value, unknown
 
 T = TypeVar("T")
 
@@ -30,6 +31,23 @@ def merge_commands(variants: Sequence[Sequence[Command]]) -> tuple[Command, ...]
     for variant in variants[1:]:
         merged = list(_merge(merged, variant, lambda c: (c.line, tuple(word.text for word in c.words)), _apart))
     return tuple(merged)
+
+
+def merge_environments(variants: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    """All variables that any variant sets; where variants differ, the value is not known."""
+    merged: dict[str, Value] = {}
+    for name in dict.fromkeys(name for variant in variants for name in variant):
+        held = [variant.get(name) for variant in variants]
+        first = held[0]
+        same = first is not None and all(value is not None and value.text == first.text for value in held)
+        merged[name] = first if first is not None and same else unknown(name, frozenset({name}))
+    return merged
+
+
+def unsettled(variants: Sequence[Mapping[str, Value]]) -> frozenset[str]:
+    """The variables that only some variants set."""
+    every = [frozenset(variant) for variant in variants]
+    return frozenset().union(*every) - frozenset.intersection(*every)
 
 
 def _merge(

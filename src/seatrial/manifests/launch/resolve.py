@@ -7,7 +7,7 @@ from typing import Any
 
 from seatrial.manifests.launch.engine import engine_call, is_engine, mentions_engine
 from seatrial.manifests.launch.environment import Environment
-from seatrial.manifests.launch.merge import merge_commands, merge_words
+from seatrial.manifests.launch.merge import merge_commands, merge_environments, merge_words, unsettled
 from seatrial.manifests.launch.ways import CommandLine, Way, command_line, ways
 from seatrial.manifests.shell.command import Command, Path, Problem, Word
 from seatrial.manifests.shell.lexemes import REFERENCE
@@ -34,7 +34,8 @@ class Launch:
     ``traces``
         Whether the shell prints the launch line (``set -x``); ``trace_place`` is the (path, line) that turns it on.
     ``environment``
-        The variables that the SGLang process gets, those exported by the script included.
+        The variables that the SGLang process gets, those exported by the script included. Where the ways through the
+        script differ, the value is not known; ``unsettled`` are those that only some ways set.
     """
 
     form: str
@@ -52,6 +53,7 @@ class Launch:
     commands: tuple[Command, ...] = ()
     problems: tuple[Problem, ...] = ()
     environment: Mapping[str, Value] = field(default_factory=dict, compare=False, repr=False)
+    unsettled: frozenset[str] = frozenset()
 
 
 def resolve(container: Mapping[str, Any], environment: Environment) -> Launch:
@@ -95,6 +97,7 @@ def _launch(
     command = reached[0][1]
     calls = [call for _, reached_command in reached if (call := engine_call(reached_command.program))]
     alternatives = tuple(dict.fromkeys(call.arguments for call in calls))
+    environments = [reached_command.environment for _, reached_command in reached]
     return Launch(
         **shape,
         engine="sglang",
@@ -104,7 +107,8 @@ def _launch(
         uncertain=_why_uncertain(found, complete),
         traces=command.traced,
         trace_place=_trace_place(line, commands, command.traced),
-        environment=command.environment,
+        environment=merge_environments(environments),
+        unsettled=unsettled(environments),
     )
 
 
