@@ -201,7 +201,7 @@ def test_placement_is_the_same(group: Group) -> Outcomes:
     for path in (("nodeSelector",), ("affinity", "nodeAffinity"), ("tolerations",)):
         one, other = (role.template.spec.at(*path) for role in (leader, worker))
         if _comparable(one) != _comparable(other):
-            yield Finding(other, f"another {'.'.join(path)} in the worker", "the one of the leader")
+            yield Finding(other, f"{'.'.join(path)} of the worker is another than the leader's", "the same in both")
 
 
 def _comparable(node: Node) -> object:
