@@ -7,10 +7,6 @@ from collections.abc import Iterator
 
 from seatrial.manifests.document import Document
 
-# What SGLang and torch read themselves, of all names that a Service can produce.
-# Source: sglang#4527 and srt/environ.py of SGLang; torch.distributed, environment variable initialization.
-ENGINE_VARIABLES = frozenset({"SGLANG_PORT", "SGLANG_TCP_STORE_PORT", "MASTER_PORT"})
-
 
 def link_names(service: Document) -> Iterator[str]:
     """The names of the variables of a Service with a cluster address."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from seatrial import routing
 from seatrial.finding import CannotTell, Finding, NotApplicable, Place
+from seatrial.knowledge.sglang import behaviour
 from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
@@ -14,7 +15,7 @@ from seatrial.pods import behind
 from seatrial.requirement import Outcomes, requirement
 from seatrial.routes import Backend, granted, has_port, routes, timeout
 from seatrial.routing import ApiService, api_services, is_headless
-from seatrial.service_links import ENGINE_VARIABLES, link_names, names_of
+from seatrial.service_links import link_names, names_of
 from seatrial.serving import Group, Role, groups
 
 RIGHT_SELECTOR = f'{keys.NAME} and {keys.WORKER_INDEX}: "0"'
@@ -251,11 +252,29 @@ def test_service_links_do_not_collide(group: Group) -> Outcomes:
     linked = [role for role in group.roles if role.template.spec["enableServiceLinks"].boolean is not False]
     if not linked:
         raise NotApplicable("enableServiceLinks is false")
-    own = [{entry["name"].text for entry in role.container["env"]} for role in linked]
     for place, names in _links(group):
         for name in names:
-            if name in ENGINE_VARIABLES and any(name not in set_by_hand for set_by_hand in own):
-                yield Finding(place, f"it injects {name}", "a name that the engine ignores")
+            reader = next((role for role in linked if _reads(role, name)), None)
+            if reader is not None:
+                why = _effect(reader, name)
+                yield Finding(place, f"it injects {name}", "a name that the engine ignores", why)
+
+
+def _reads(role: Role, name: str) -> bool:
+    """Whether an injected variable arrives in the engine, unless the manifest sets it, and the engine reads it."""
+
+    def reads(version: str) -> bool:
+        return any(row.variable == name for row in behaviour.link_variables(version))
+
+    by_hand = any(entry["name"].text == name for entry in role.container["env"])
+    return not by_hand and bool(role.across_versions(reads, f"whether the engine reads {name}"))
+
+
+def _effect(role: Role, name: str) -> str:
+    """What SGLang does with the address; empty when versions that do different things come into question."""
+    rows = behaviour.link_variables(role.version) if role.version else ()
+    effect = next((row.effect for row in rows if row.variable == name), None)
+    return f"SGLang {role.version} reads the address {name}=tcp://...: {effect}." if effect else ""
 
 
 def _links(group: Group) -> Iterator[tuple[Place, Iterable[str]]]:
