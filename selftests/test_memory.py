@@ -2,7 +2,7 @@
 
 import pytest
 
-from seatrial.knowledge import memory
+from seatrial.knowledge import memory, transfers
 from seatrial.knowledge.gpus import gpu
 from seatrial.knowledge.models import checkpoint, models
 
@@ -18,7 +18,8 @@ def of(name):
 def tokens(gpu_name, form, tp, fraction=0.90, pp=1):
     model = gpu(gpu_name)
     assert model is not None
-    return memory.kv_tokens(R1, of(form), model.usable_gib, fraction, tp, pp)
+    free = memory.pool_bytes(model.usable_gib, fraction) - memory.weights_bytes(of(form), tp, pp)
+    return int(free // memory.kv_bytes_per_token(R1, tp, pp))
 
 
 @pytest.mark.parametrize(("tp", "pp", "gib"), [(4, 1, 157.5), (8, 1, 79.3), (16, 1, 40.2), (16, 2, 20.1)])
@@ -157,6 +158,6 @@ def test_a_size_below_one_has_no_default():
 
 def test_transfers():
     size = of("fp8").file_bytes
-    assert memory.download_seconds(size, 100) / 3600 == pytest.approx(15.3, abs=0.05)
-    assert memory.download_seconds(size, 100) * 1.2 == pytest.approx(66_104, abs=1)
-    assert [round(memory.read_seconds(size, rate) / 60, 1) for rate in (1, 2, 5)] == [11.5, 5.7, 2.3]
+    assert transfers.download_seconds(size, 100) / 3600 == pytest.approx(15.3, abs=0.05)
+    assert transfers.download_seconds(size, 100) * 1.2 == pytest.approx(66_104, abs=1)
+    assert [round(transfers.read_seconds(size, rate) / 60, 1) for rate in (1, 2, 5)] == [11.5, 5.7, 2.3]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from seatrial import model
 from seatrial.engine_variables import engine_variable
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Place
-from seatrial.knowledge import sglang
+from seatrial.knowledge import sglang, transfers
 from seatrial.knowledge.sglang import ArgError, Parsed, Use, behaviour
 from seatrial.requirement import Outcomes, requirement
 from seatrial.serving import Group, Role
@@ -217,7 +217,7 @@ def _load_time_s(role: Role) -> float:
     rate = role.manifests.target.get("cfs.read_gb_s")
     if rate is None:
         return SAFE_TIMEOUT_S
-    return 1.2 * model.served(role.group).checkpoint.file_bytes / (float(rate) * 1e9)
+    return 1.2 * transfers.read_seconds(model.served(role.group).checkpoint.file_bytes, float(rate))
 
 
 @requirement(

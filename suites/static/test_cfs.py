@@ -6,6 +6,7 @@ from typing import Any
 
 from seatrial import model
 from seatrial.finding import Finding, NotApplicable
+from seatrial.knowledge import transfers
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.probes import startup_budget
@@ -174,7 +175,7 @@ def test_loading_fits_the_startup_budget(role: Role) -> Outcomes:
     limit = startup_budget(role)
     if limit is None:
         raise NotApplicable(f"no probe ends the start of the {role.name}")
-    expected = MARGIN * model.served(role.group).checkpoint.file_bytes / (float(rate) * 1e9)
+    expected = MARGIN * transfers.read_seconds(model.served(role.group).checkpoint.file_bytes, float(rate))
     if expected > limit.budget_s:
         seen = f"{limit.kind} gives the {role.name} {limit.budget_s} s"
         yield Finding(limit.node["failureThreshold"], seen, f"at least {expected:.0f} s at {rate:g} GB/s")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from seatrial.claims import exists_outside
 from seatrial.download import ModelDownload, downloads
 from seatrial.finding import CannotTell, Finding, NotApplicable, Place
-from seatrial.knowledge import models
+from seatrial.knowledge import models, transfers
 from seatrial.knowledge.regions import is_mainland
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
@@ -159,7 +159,7 @@ def _seconds_needed(download: ModelDownload) -> int:
     size = downloaded_checkpoint(download).file_bytes
     rate = download.manifests.target.get("download.mbit_s")
     if rate:
-        return round(size * 8 / (Fraction(rate) * 10**6) * DEADLINE_RESERVE)
+        return round(transfers.download_seconds(size, float(rate)) * DEADLINE_RESERVE)
     full = models.checkpoint("fp8")
     return USUAL_DEADLINE if full is None else round(Fraction(USUAL_DEADLINE) * size / full.file_bytes)
 

@@ -1,4 +1,4 @@
-"""Memory arithmetic: do the weights fit, how many tokens of KV cache remain, how long does a transfer take.
+"""Memory arithmetic: bytes of weights, of KV cache, and of the pool that both share on a GPU.
 
 SGLang's own rule (sgl-project/sglang: python/sglang/srt/model_executor/model_runner.py, profile_max_num_token):
 pool = free memory before loading x fraction - weights. `OVERHEAD_GIB` is the one fitted constant; against public
@@ -47,25 +47,6 @@ def pool_bytes(usable_gib: float, fraction: float) -> float:
     return (usable_gib - OVERHEAD_GIB) * fraction * GIB
 
 
-def kv_tokens(
-    model: Model,
-    checkpoint: Checkpoint,
-    usable_gib: float,
-    fraction: float,
-    tp: int,
-    pp: int = 1,
-    *,
-    element_bytes: int = 2,
-    mtp: bool = False,
-) -> int:
-    """Tokens of KV cache that fit beside the weights; 0 or less means that the server cannot start.
-
-    Per rank: with attention data parallelism each of its replicas has that many of its own.
-    """
-    free = pool_bytes(usable_gib, fraction) - weights_bytes(checkpoint, tp, pp, mtp=mtp)
-    return int(free // kv_bytes_per_token(model, tp, pp, element_bytes))
-
-
 def default_fraction(sglang_version: str, tp: int) -> float | None:
     """SGLang's `--mem-fraction-static` when the flag is absent; None where it is computed from the GPU at start.
 
@@ -77,13 +58,3 @@ def default_fraction(sglang_version: str, tp: int) -> float | None:
     if version is None or first is None or last is None or not first <= version <= last:
         return None
     return next((fraction for size, fraction in _FRACTIONS if tp >= size), None)
-
-
-def download_seconds(size_bytes: float, mbit_s: float) -> float:
-    """Seconds to fetch `size_bytes` at `mbit_s` megabits (10^6) per second; mbit_s must be positive."""
-    return size_bytes * 8 / (mbit_s * 1e6)
-
-
-def read_seconds(size_bytes: float, gb_s: float) -> float:
-    """Seconds to read `size_bytes` at `gb_s` gigabytes (10^9) per second; gb_s must be positive."""
-    return size_bytes / (gb_s * 1e9)
