@@ -7,8 +7,9 @@ from seatrial.download import ModelDownload
 from seatrial.finding import Blocked
 from seatrial.hardware import COUNT, PRODUCT
 from seatrial.knowledge import gpus, images, instances, models, sglang, super_nodes
-from seatrial.knowledge.images import Reference, reference
+from seatrial.knowledge.images import reference
 from seatrial.knowledge.versions import parse
+from seatrial.lws_installation import is_controller
 from seatrial.manifest_set import ManifestSet
 from seatrial.model import download_of
 from seatrial.scheduling import INSTANCE_TYPE, INSTANCE_TYPE_KEYS, allowed_values
@@ -155,14 +156,9 @@ def _of_lws(manifests: ManifestSet) -> Iterator[Statement]:
     for template in manifests.pod_templates:
         for container in template.containers:
             found = reference(container["image"].text or "")
-            if _is_controller(found):
+            if is_controller(found):
                 named.append((found, f"the image of {template.title}"))
     for found, by in named:
         release = parse(found.tag or "")
         if release:
             yield Statement("lws.version", found.tag or "", by, parse(stated) == release)
-
-
-def _is_controller(found: Reference) -> bool:
-    known = images.likely_image(found)
-    return known is not None and known.role == "lws"

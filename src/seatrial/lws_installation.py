@@ -107,15 +107,16 @@ def _find(manifests: ManifestSet) -> Installation:
         (document, image)
         for document in manifests.of_kind("Deployment", group="apps")
         for container in document.at("spec", "template", "spec", "containers")
-        if _is_controller(image := container["image"])
+        if (image := container["image"]).text and is_controller(images.reference(image.text or ""))
     )
     definitions = manifests.of_kind("CustomResourceDefinition")
     own = [document for document in definitions if describes(document.value, API_VERSION, KIND)]
     return Installation(manifests, controllers, own[-1] if own else None)
 
 
-def _is_controller(image: Node) -> bool:
-    known = images.likely_image(images.reference(image.text)) if image.text else None
+def is_controller(image: Reference) -> bool:
+    """Whether an image is that of the LWS controller."""
+    known = images.likely_image(image)
     return known is not None and known.role == "lws"
 
 
