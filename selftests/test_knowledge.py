@@ -146,17 +146,20 @@ def test_rdma():
 
 
 def test_documented_combinations():
-    h20, h200, a100, l40s = (gpus.gpu(name) for name in ("H20", "H200", "A100-80", "L40S"))
-    assert gpus.documented_for("fp8", h20, 16)
-    assert not gpus.documented_for("fp8", h20, 8)
-    assert gpus.documented_for("fp8", h200, 8)
-    assert gpus.documented_for("bf16", h200, 16)
-    assert gpus.documented_for("bf16", a100, 32)
-    assert gpus.documented_for("int8", a100, 16)
-    assert not gpus.documented_for("int8", a100, 32)
-    assert gpus.documented_for("int8", l40s, 32)
-    assert gpus.documented_for("awq", a100, 8)
-    assert not gpus.documented_for("fp8", a100, 16)
+    def documented(checkpoint, gpu, count):
+        rows = gpus.documented()
+        return any((row.checkpoint, row.count) == (checkpoint, count) and gpu in row.gpus for row in rows)
+
+    assert documented("fp8", "H20-96", 16)
+    assert not documented("fp8", "H20-96", 8)
+    assert documented("fp8", "H200", 8)
+    assert documented("bf16", "H200", 16)
+    assert documented("bf16", "A100-80", 32)
+    assert documented("int8", "A100-80", 16)
+    assert not documented("int8", "A100-80", 32)
+    assert documented("int8", "L40S", 32)
+    assert documented("awq", "A100-80", 8)
+    assert not documented("fp8", "A100-80", 16)
     assert all(gpus.gpu(name) for row in gpus.documented() for name in row.gpus)
 
 

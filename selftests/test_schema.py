@@ -280,28 +280,8 @@ def test_the_table_is_what_its_tool_makes() -> None:
 
 def test_minors_outside_the_table_are_judged_by_the_nearest() -> None:
     assert kubernetes.minors() == tuple(range(25, 38))
-    assert kubernetes.DEFAULT_MINOR in kubernetes.minors()
     assert violations(SERVICE, 10) == violations(SERVICE, 99) == ()
     assert schema.known("autoscaling/v2beta2", "HorizontalPodAutoscaler", 20)
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ("v1.28.3-tke.3", (1, 28, 3)),
-        ("1.28", (1, 28, 0)),
-        (" v1.34.1+k3s1 ", (1, 34, 1)),
-        ("1.30.0-rc.1", (1, 30, 0)),
-    ],
-)
-def test_version(text: str, version: tuple[int, int, int]) -> None:
-    assert kubernetes.parse_version(text) == version
-
-
-@pytest.mark.parametrize("text", ["", "1", "latest", "1.x", "v1.28.3tke", "1.28.3.4", "١.٢"])
-def test_version_that_is_none(text: str) -> None:
-    with pytest.raises(ValueError, match="not a Kubernetes version"):
-        kubernetes.parse_version(text)
 
 
 DEFINITION = yaml.safe_load(

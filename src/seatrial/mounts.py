@@ -36,10 +36,6 @@ class Directory:
     volume: Node = field(compare=False)
 
     @property
-    def on_claim(self) -> bool:
-        return claim_name(self.volume) is not None
-
-    @property
     def on_host(self) -> bool:
         return self.store[0] == "hostPath"
 

@@ -77,8 +77,3 @@ def of_super_node(annotation: str) -> tuple[Gpu | None, ...]:
 def documented() -> tuple[Documented, ...]:
     """What SGLang documents for DeepSeek-V3/R1."""
     return records("gpus", "documented", Documented)
-
-
-def documented_for(checkpoint: str, model: Gpu, count: int) -> bool:
-    """Whether SGLang documents this checkpoint on a group of `count` GPUs of this model."""
-    return any(row.checkpoint == checkpoint and row.count == count and model.name in row.gpus for row in documented())
