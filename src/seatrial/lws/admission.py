@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from . import keys
-from .reading import at, integer, mapping
-from .releases import MAX_PODS, MAX_REPLICAS, Fact, Release
-from .rollout import resolve
+from seatrial.lws import keys
+from seatrial.lws.reading import at, integer, mapping
+from seatrial.lws.releases import MAX_PODS, MAX_REPLICAS, Fact, Release
+from seatrial.lws.rollout import resolve
 
 Rule = Literal[
     "name", "replicas", "size", "pods", "max-unavailable", "max-surge", "budgets", "partition",

@@ -6,13 +6,13 @@ Source: `constructLeaderStatefulSetApplyConfiguration`, `constructWorkerStateful
 
 from typing import Any, NamedTuple
 
-from . import keys
-from .admission import default
-from .placement import requests_tpus
-from .pods import Pod, PodSource, Role, Template, owner, subgroup_size_key, template
-from .reading import at, integer, items, mapping, text, texts
-from .releases import Fact, Release
-from .rollout import budget
+from seatrial.lws import keys
+from seatrial.lws.admission import default
+from seatrial.lws.placement import requests_tpus
+from seatrial.lws.pods import Pod, PodSource, Role, Template, owner, subgroup_size_key, template
+from seatrial.lws.reading import at, integer, items, mapping, text, texts
+from seatrial.lws.releases import Fact, Release
+from seatrial.lws.rollout import budget
 
 
 class Plan(NamedTuple):

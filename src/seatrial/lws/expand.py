@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeVar, overload
 
-from . import keys
-from .children import (
+from seatrial.lws import keys
+from seatrial.lws.children import (
     Plan,
     headless_service,
     leader_source,
@@ -18,9 +18,9 @@ from .children import (
     worker_source,
     worker_stateful_set,
 )
-from .naming import sample_groups, sample_workers
-from .pods import Pod, PodSource
-from .releases import Fact, Release
+from seatrial.lws.naming import sample_groups, sample_workers
+from seatrial.lws.pods import Pod, PodSource
+from seatrial.lws.releases import Fact, Release
 
 __all__ = ["SYMBOL", "Expansion", "Group", "Lazy", "Pod", "Topology", "expand", "sample_groups", "sample_workers"]
 

@@ -6,9 +6,9 @@ from hashlib import sha1
 from itertools import chain, islice
 from typing import Final, Literal
 
-from .reading import at, integer, items, mapping, text
-from .releases import Fact, Release
-from .rollout import resolve
+from seatrial.lws.reading import at, integer, items, mapping, text
+from seatrial.lws.releases import Fact, Release
+from seatrial.lws.rollout import resolve
 
 Kind = Literal["StatefulSet", "Pod", "Service", "PersistentVolumeClaim"]
 

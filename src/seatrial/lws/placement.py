@@ -5,8 +5,8 @@ Source: pkg/webhooks/pod_webhook.go of kubernetes-sigs/lws.
 
 from typing import Any, Final
 
-from .reading import at, items, mapping
-from .releases import Fact, Release
+from seatrial.lws.reading import at, items, mapping
+from seatrial.lws.releases import Fact, Release
 
 REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
 

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from . import keys
-from .naming import group_key, subgroup_key
-from .placement import exclusive_affinity, subgroup_index
-from .reading import at, containers, items, mapping, texts
-from .releases import Fact, Release
+from seatrial.lws import keys
+from seatrial.lws.naming import group_key, subgroup_key
+from seatrial.lws.placement import exclusive_affinity, subgroup_index
+from seatrial.lws.reading import at, containers, items, mapping, texts
+from seatrial.lws.releases import Fact, Release
 
 Role = Literal["leader", "worker"]
 

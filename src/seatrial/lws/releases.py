@@ -96,7 +96,7 @@ RELEASES: Final = tuple(
 NEWEST: Final = RELEASES[-1]
 
 DEFAULT: Final = Release(0, 9, 0)
-"""What to assume when the target does not say: the newest release whose behaviour was observed, not only read."""
+"""The newest release whose behaviour was observed, not only read; the one to name when a text is like no release."""
 
 MAX_REPLICAS: Final = 1_000_000
 """Upper bound of `spec.replicas` where `Fact.REPLICAS_BOUND` holds."""

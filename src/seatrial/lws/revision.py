@@ -8,9 +8,9 @@ import json
 import re
 from typing import Any, Final
 
-from .admission import default
-from .reading import at, mapping
-from .releases import Release
+from seatrial.lws.admission import default
+from seatrial.lws.reading import at, mapping
+from seatrial.lws.releases import Release
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 

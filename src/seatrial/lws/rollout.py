@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from .reading import at, integer
-from .releases import Fact, Release
+from seatrial.lws.reading import at, integer
+from seatrial.lws.releases import Fact, Release
 
 _PERCENT: Final = re.compile(r"[0-9]{1,18}%")
 

@@ -10,6 +10,7 @@ from pathlib import Path as File
 from typing import Any
 
 from seatrial.lws import releases
+from seatrial.lws.reading import at
 from seatrial.lws.releases import Release
 from seatrial.manifests import crd, schema
 from seatrial.manifests.catalogue import Catalogue, Layer
@@ -38,9 +39,9 @@ def violations(raw: object, release: str | Release) -> tuple[Violation, ...]:
     A field or value of another LWS release, or a pod field of another Kubernetes minor, says so in `known_from`.
     Raises `releases.UnknownRelease` for a release that is not modelled.
     """
-    at = release if isinstance(release, Release) else releases.release(release)
+    judged = release if isinstance(release, Release) else releases.release(release)
     found: list[Violation] = []
-    _shape(at, at < WEBHOOK_KEEPS or _is_completed(raw)).check(raw, (), found)
+    _shape(judged, judged < WEBHOOK_KEEPS or _is_completed(raw)).check(raw, (), found)
     return tuple(found)
 
 
@@ -72,18 +73,11 @@ def crd_violations(raw: object, definition: dict[str, Any]) -> tuple[Violation, 
 
 def _is_completed(raw: object) -> bool:
     """Whether the mutating webhook will find something to fill in or replace."""
-
-    def at(*path: str) -> object:
-        node = raw
-        for step in path:
-            node = node.get(step) if isinstance(node, dict) else None
-        return node
-
     return (
-        at("spec", "networkConfig", "subdomainPolicy") is None
-        or at("spec", "rolloutStrategy", "rollingUpdateConfiguration") is None
-        or at("spec", "rolloutStrategy", "type") == ""
-        or at("spec", "leaderWorkerTemplate", "restartPolicy") in ("", "Default")
+        at(raw, "spec", "networkConfig", "subdomainPolicy") is None
+        or at(raw, "spec", "rolloutStrategy", "rollingUpdateConfiguration") is None
+        or at(raw, "spec", "rolloutStrategy", "type") == ""
+        or at(raw, "spec", "leaderWorkerTemplate", "restartPolicy") in ("", "Default")
     )
 
 
