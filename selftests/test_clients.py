@@ -26,7 +26,8 @@ def _set(env: str, sources: str = "[]", image: str = "client:1") -> ManifestSet:
 
 def _variables(env: str, sources: str = "[]") -> dict[str, Variable]:
     manifests = _set(env, sources)
-    return variables(manifests, "default", manifests.pod_templates[0].containers[0])
+    (template,) = manifests.pod_templates
+    return variables(manifests, template, template.containers[0])
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def _variables(env: str, sources: str = "[]") -> dict[str, Variable]:
         ("[{name: HOST, value: a}, {name: X, value: $(HOST)/v1}]", "a/v1"),
         ("[{name: X, value: $(HOST)/v1}, {name: HOST, value: a}]", "$(HOST)/v1"),
         ("[{name: HOST, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: X, value: $(HOST)/v1}]", None),
+        ("[{name: HOST, value: a}, {name: X, value: $$(HOST)}]", "$(HOST)"),
         ("[{name: X, valueFrom: {configMapKeyRef: {name: known, key: A}}}]", "from-map"),
         ("[{name: X, valueFrom: {configMapKeyRef: {name: other, key: A}}}]", None),
         ("[{name: X, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]", None),
@@ -50,8 +52,9 @@ def test_value_of_a_variable(env: str, text: str | None) -> None:
 def test_sources_of_many_variables() -> None:
     sources = "[{configMapRef: {name: known}, prefix: P_}, {configMapRef: {name: other}}, {secretRef: {name: s}}]"
     manifests = _set("[{name: P_B, value: own}]", sources)
-    container = manifests.pod_templates[0].containers[0]
-    found = variables(manifests, "default", container)
+    (template,) = manifests.pod_templates
+    (container,) = template.containers
+    found = variables(manifests, template, container)
     assert (found["P_A"].text, found["P_B"].text) == ("from-map", "own")
     assert hidden_sources(manifests, "default", container) == ["ConfigMap/other", "Secret/s"]
 

@@ -56,7 +56,7 @@ class Client:
 
     @cached_property
     def variables(self) -> dict[str, Variable]:
-        return variables(self.manifests, self.namespace, self.container)
+        return variables(self.manifests, self.template, self.container)
 
     @property
     def hidden(self) -> list[str]:

@@ -21,7 +21,7 @@ class EngineVariable:
 
 def engine_variable(role: Role, name: str) -> EngineVariable | None:
     """The variable as the engine of a role gets it; None when nothing sets it."""
-    own = variables(role.manifests, role.group.namespace, role.container).get(name)
+    own = variables(role.manifests, role.template, role.container).get(name)
     got = role.engine_environment.get(name)
     sometimes = name in role.launch.unsettled
     if got is not None and (own is None or own.text != got.text):

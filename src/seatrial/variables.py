@@ -1,13 +1,12 @@
 """The variables that a container is given in its manifest: where each one stands and what it is known to hold."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seatrial.environments import sample_environment
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
-
-_REFERENCE = re.compile(r"\$\(([A-Za-z_][\w.-]*)\)")
+from seatrial.manifests.workloads import PodTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +22,13 @@ class Variable:
     origin: str = ""
 
 
-def variables(manifests: ManifestSet, namespace: str, container: Node) -> dict[str, Variable]:
-    """The variables of a container by name, as the kubelet builds them: `envFrom` first, then `env`, the last wins."""
+def variables(manifests: ManifestSet, template: PodTemplate, container: Node) -> dict[str, Variable]:
+    """The variables of a container by name, as the kubelet builds them in the first pod of the template."""
+    environment = sample_environment(manifests, template, container)
     found: dict[str, Variable] = {}
-    for variable in _from_maps(manifests, namespace, container):
-        found[variable.name] = variable
-    for entry in container["env"]:
-        name = entry["name"].text
-        if name:
-            found[name] = _of_entry(manifests, namespace, entry, name, found)
+    for name, place, origin in _settings(manifests, manifests.namespace(template.document), container):
+        value = environment.get(name)
+        found[name] = Variable(name, place, value.text if value is not None and value.known else None, origin)
     return found
 
 
@@ -52,37 +49,28 @@ def _named(source: Node) -> Iterator[tuple[str, str]]:
             yield kind, name
 
 
-def _from_maps(manifests: ManifestSet, namespace: str, container: Node) -> Iterator[Variable]:
+def _settings(manifests: ManifestSet, namespace: str, container: Node) -> Iterator[tuple[str, Node, str]]:
+    """Name, place and origin of everything that sets a variable; the last of a name wins."""
     for source in container["envFrom"]:
-        name = source.at("configMapRef", "name").text
-        document = manifests.find("ConfigMap", name, namespace) if name else None
+        map_name = source.at("configMapRef", "name").text
+        document = manifests.find("ConfigMap", map_name, namespace) if map_name else None
         for key, value in document["data"].items() if document else ():
-            yield Variable((source["prefix"].text or "") + key, value, value.text, f"ConfigMap/{name}, key {key}")
+            yield (source["prefix"].text or "") + key, value, f"ConfigMap/{map_name}, key {key}"
+    for entry in container["env"]:
+        name = entry["name"].text
+        if name:
+            yield name, *_of_entry(manifests, namespace, entry)
 
 
-def _of_entry(manifests: ManifestSet, namespace: str, entry: Node, name: str, earlier: dict[str, Variable]) -> Variable:
+def _of_entry(manifests: ManifestSet, namespace: str, entry: Node) -> tuple[Node, str]:
     source = entry["valueFrom"]
     if source.raw is None:
-        return Variable(name, entry["value"], _expanded(entry["value"].text or "", earlier))
+        return entry["value"], ""
     for kind, field in (("Secret", "secretKeyRef"), ("ConfigMap", "configMapKeyRef")):
         reference = source[field]
         owner, key = reference["name"].text or "", reference["key"].text or ""
         if reference.raw is not None:
             document = manifests.find(kind, owner, namespace) if kind == "ConfigMap" else None
             held = document.at("data", key) if document else None
-            return Variable(name, held or source, held.text if held else None, f"{kind}/{owner}, key {key}")
-    return Variable(name, source, None, source.at("fieldRef", "fieldPath").text or "the Downward API")
-
-
-def _expanded(text: str, earlier: dict[str, Variable]) -> str | None:
-    """`$(NAME)` replaced by variables that stand before; None when one of them is not known."""
-    known = True
-
-    def replace(found: re.Match[str]) -> str:
-        nonlocal known
-        variable = earlier.get(found[1])
-        known = known and (variable is None or variable.text is not None)
-        return found[0] if variable is None else variable.text or ""
-
-    replaced = _REFERENCE.sub(replace, text)
-    return replaced if known else None
+            return held or source, f"{kind}/{owner}, key {key}"
+    return source, source.at("fieldRef", "fieldPath").text or "the Downward API"

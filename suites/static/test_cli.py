@@ -152,7 +152,7 @@ def _key_of(leader: Role) -> Variable:
     """The engine's key as a variable: the one it flows from, else its literal text."""
     use = leader.given("api_key")
     word = leader.words[use.index if use and use.value_index is None else use.value_index or 0] if use else None
-    known = variables(leader.manifests, leader.group.namespace, leader.container)
+    known = variables(leader.manifests, leader.template, leader.container)
     sources = [known[name] for name in sorted(word.sources) if name in known] if word else []
     if len(sources) == 1:
         return sources[0]
