@@ -69,6 +69,6 @@ def _downward(manifests: ManifestSet, template: PodTemplate, pod: Pod | None, fi
 def _labels(manifests: ManifestSet, template: PodTemplate) -> dict[str, str]:
     """The labels of the first pod of a template outside LeaderWorkerSets; a StatefulSet adds its own."""
     for pod in pods.pods(manifests):
-        if pod.template.document is template.document and pod.template.node.path == template.node.path:
+        if pod.template.key == template.key:
             return pod.labels
     return template.labels

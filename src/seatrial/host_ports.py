@@ -74,10 +74,10 @@ def on_host_network(template: PodTemplate) -> bool:
 def host_pods(manifests: ManifestSet) -> list[HostPod]:
     """All pods of a set that take ports of their nodes. Raises Blocked when a launch line is not resolved."""
     roles = [role for group in groups(manifests) for role in group.roles]
-    engines = {(id(role.template.document), role.template.node.path) for role in roles}
+    engines = {role.template.key for role in roles}
     found = [_of_role(role) for role in roles if on_host_network(role.template)]
     for template in manifests.pod_templates:
-        if (id(template.document), template.node.path) not in engines:
+        if template.key not in engines:
             ports = tuple(_declared(template))
             if ports:
                 found.append(HostPod(template, template.title, ports))

@@ -78,20 +78,16 @@ def pods(manifests: ManifestSet) -> list[PodTemplate]:
 
 
 def _find(manifests: ManifestSet) -> list[PodTemplate]:
-    engines = {_key(role.template) for group in groups(manifests) for role in group.roles}
-    fetchers = {_key(download.template) for download in downloads(manifests)}
+    engines = {role.template.key for group in groups(manifests) for role in group.roles}
+    fetchers = {download.template.key for download in downloads(manifests)}
     return [
         template
         for template in manifests.pod_templates
-        if _key(template) in engines
+        if template.key in engines
         or any(map(asks_for_gpus, template.all_containers))
-        or (template.document.kind == "DaemonSet" and _key(template) in fetchers)
+        or (template.document.kind == "DaemonSet" and template.key in fetchers)
         or any(_speaks_of_gpus(demand.key) for demand in demands(template))
     ]
-
-
-def _key(template: PodTemplate) -> tuple[int, object]:
-    return id(template.document), template.node.path
 
 
 def _speaks_of_gpus(key: str) -> bool:
@@ -101,11 +97,11 @@ def _speaks_of_gpus(key: str) -> bool:
 
 def bound_pods(manifests: ManifestSet) -> list[PodTemplate]:
     """The templates of `pods`, and others that select the pool's nodes by a label of theirs."""
-    known = {_key(template) for template in pods(manifests)}
+    known = {template.key for template in pods(manifests)}
     return [
         template
         for template in manifests.pod_templates
-        if _key(template) in known or _selects_pool(manifests, template)
+        if template.key in known or _selects_pool(manifests, template)
     ]
 
 

@@ -22,22 +22,18 @@ def super_pods(manifests: ManifestSet) -> list[PodTemplate]:
 
 def _find(manifests: ManifestSet) -> list[PodTemplate]:
     pool_is_super = manifests.target.get("pool.type") == "super"
-    fetchers = {_key(download.template) for download in downloads(manifests)} if pool_is_super else set()
+    fetchers = {download.template.key for download in downloads(manifests)} if pool_is_super else set()
     return [
         template
         for template in manifests.pod_templates
         if targets(template)
-        or (pool_is_super and not elsewhere(template) and (_runs_the_engine(template) or _key(template) in fetchers))
+        or (pool_is_super and not elsewhere(template) and (_runs_the_engine(template) or template.key in fetchers))
     ]
-
-
-def _key(template: PodTemplate) -> tuple[int, object]:
-    return id(template.document), template.node.path
 
 
 def is_super_pod(manifests: ManifestSet, template: PodTemplate) -> bool:
     """Whether a template is among `super_pods`."""
-    return any(_key(template) == _key(known) for known in super_pods(manifests))
+    return any(template.key == known.key for known in super_pods(manifests))
 
 
 def targets(template: PodTemplate) -> bool:

@@ -111,7 +111,7 @@ def _rules(policy: Document, direction: Direction) -> Node:
 )
 def test_dns_and_the_model_hub_are_reachable(deployment: ManifestSet) -> Outcomes:
     """NetworkPolicies of the set SHOULD let group pods use DNS and let the download reach TCP 443 outside."""
-    fetching = {template.path for template in (download.template.node for download in downloads(deployment))}
+    fetching = {download.template.key for download in downloads(deployment)}
     documents = {id(download.document) for download in downloads(deployment)}
     serving = {id(group.document) for group in groups(deployment)}
     judged = False
@@ -124,7 +124,7 @@ def test_dns_and_the_model_hub_are_reachable(deployment: ManifestSet) -> Outcome
         judged = True
         for protocol in ("UDP", "TCP"):
             yield from _judge(deployment, "egress", pod, CLUSTER_DNS, DNS, protocol, "to DNS")
-        if owner in documents and pod.template.node.path in fetching:
+        if pod.template.key in fetching:
             yield from _judge(deployment, "egress", pod, OUTSIDE, HTTPS, "TCP", "to the model hub")
     if not judged:
         raise NotApplicable("no NetworkPolicy of the set restricts what group or download send")
@@ -134,7 +134,6 @@ def _one_of_each(deployment: ManifestSet) -> Iterator[SetPod]:
     """One pod of each template."""
     seen = set()
     for pod in pods(deployment):
-        key = (id(pod.template.document), pod.template.node.path)
-        if key not in seen:
-            seen.add(key)
+        if pod.template.key not in seen:
+            seen.add(pod.template.key)
             yield pod

@@ -19,6 +19,9 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
 }
 
 
+Key = tuple[int, tuple[str | int, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
     """One pod template. `role` is leader or worker in a LeaderWorkerSet, empty elsewhere."""
@@ -29,6 +32,11 @@ class PodTemplate:
     @property
     def document(self) -> Document:
         return self.node.document
+
+    @property
+    def key(self) -> Key:
+        """What tells this template apart from all others of a set; its role is no part of it."""
+        return id(self.document), self.node.path
 
     @property
     def spec(self) -> Node:
