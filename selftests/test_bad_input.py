@@ -1,5 +1,6 @@
 """Every way in which input can be unusable ends in one clear line per problem, before anything is judged."""
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -115,3 +116,73 @@ def test_bad_targets(tmp_path: Path, text: str, expected: str) -> None:
 def test_missing_target_file(tmp_path: Path) -> None:
     [line] = problems([folder(tmp_path, a_yaml=POD)], target=str(tmp_path / "no.toml"))
     assert "no.toml" in line
+
+
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    [line] = problems([""])
+    assert "an empty path" in line
+
+
+def test_a_path_that_is_too_long() -> None:
+    [line] = problems(["x" * 5000])
+    assert "File name too long" in line
+
+
+def test_links_that_lead_in_circles(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path)
+    (tmp_path / "two").symlink_to(tmp_path)
+    [line] = problems([str(tmp_path)])
+    assert "no manifests in this folder" in line
+
+
+def test_a_link_that_leads_nowhere_is_not_left_out(tmp_path: Path) -> None:
+    path = folder(tmp_path, a_yaml=POD)
+    (tmp_path / "b.yaml").symlink_to("nowhere")
+    [line] = problems([path])
+    assert "b.yaml: cannot be read: No such file" in line
+
+
+def test_a_pipe_that_nobody_writes_to_ends_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    [line] = problems([str(tmp_path / "a.yaml")])
+    assert "hold no object" in line
+    assert Trial(
+        [folder(tmp_path / "..", b_yaml=POD) + "/b.yaml"], str(tmp_path / "a.yaml"), "default", None, TODAY
+    ).sets
+
+
+def test_a_path_named_twice_counts_once(tmp_path: Path) -> None:
+    path = folder(tmp_path, a_yaml=POD)
+    assert len(Trial([path, f"{path}/.", path], None, "default", None, TODAY).sets) == 1
+    [manifests] = Trial([f"{path}/a.yaml", f"{path}/../{tmp_path.name}/a.yaml"], None, "default", None, TODAY).sets
+    assert len(manifests.documents) == 1
+
+
+def test_utf_32(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, a_yaml=POD.encode("utf-32"))])
+    assert "iconv -f UTF-32" in line
+
+
+def test_a_control_character_is_named_with_its_line(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, a_yaml="a: é\nb: \x01\n")])
+    assert "a.yaml:2: not YAML: control character U+0001" in line
+
+
+@pytest.mark.parametrize("name", ["Kustomization", "kustomization.yml"])
+def test_every_name_of_a_kustomization(tmp_path: Path, name: str) -> None:
+    path = folder(tmp_path, a_yaml=POD)
+    (tmp_path / name).write_text("resources: [a.yaml]\nnamePrefix: x-\n")
+    [line] = problems([path])
+    assert "kustomize changes these files" in line
+
+
+def test_a_chart_has_to_be_rendered(tmp_path: Path) -> None:
+    [line] = problems([folder(tmp_path, Chart_yaml="apiVersion: v2\nname: x\n", values_yaml="a: b\n", a_yaml=POD)])
+    assert "Chart.yaml" in line
+    assert "helm template" in line
+
+
+def test_items_of_a_typed_list_need_no_kind(tmp_path: Path) -> None:
+    path = folder(tmp_path, a_yaml="apiVersion: v1\nkind: PodList\nitems:\n- metadata: {name: a}\n")
+    [manifests] = Trial([path], None, "default", None, TODAY).sets
+    assert [(document.title, document.api_version) for document in manifests.documents] == [("Pod/a", "v1")]

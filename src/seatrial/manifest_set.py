@@ -131,6 +131,7 @@ def _build(
     for source in sources:
         try:
             read_here = list(documents(source, reader.parse(source)))
+            _refuse_chart(read_here)
             found.extend(document for document in read_here if not _is_file_list(document))
         except UnreadableManifest as problem:
             problems.append(str(problem))
@@ -139,6 +140,16 @@ def _build(
     if problems:
         raise UnreadableManifest("\n".join(problems))
     return ManifestSet(name, found, target, namespace, definition)
+
+
+def _refuse_chart(documents: list[Document]) -> None:
+    """Raises UnreadableManifest for a chart: its templates and values are not what a cluster gets."""
+    for document in documents[:1]:
+        if Path(document.source.name).name == "Chart.yaml" and not document.kind:
+            raise UnreadableManifest(
+                f"{document.source.name}: a chart of Helm, not manifests; "
+                "render it: helm template CHART | pytest -m static --manifests -"
+            )
 
 
 def _is_file_list(document: Document) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from seatrial import waiver
 from seatrial.fact_types import WrongValue
 from seatrial.facts import FACTS, Fact, find, unknown
+from seatrial.manifests.source import open_file
 from seatrial.toml_lines import line_of, lines
 from seatrial.waiver import Waiver
 
@@ -47,7 +48,7 @@ def parse(text: str, path: Path) -> Statements:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             content = file.read(_LIMIT + 1)
         if len(content) > _LIMIT:
             raise TargetError([f"{path}: is no target file: it has more than {_LIMIT:,} bytes"])

@@ -74,7 +74,7 @@ def documents(source: Source, parsed: list[Parsed]) -> Iterator[Document]:
         for number, item in enumerate(items):
             prefix = ("items", number)
             inside = tuple((path[2:], at) for path, at in document.duplicates if path[:2] == prefix)
-            yield Document(source, document.index, prefix, item, inside)
+            yield Document(source, document.index, prefix, _typed(item, document.value), inside)
 
 
 def _items(value: Any) -> list[Any] | None:
@@ -82,6 +82,14 @@ def _items(value: Any) -> list[Any] | None:
         items = value.get("items")
         return items if isinstance(items, list) else None
     return None
+
+
+def _typed(item: Any, parent: dict[str, Any]) -> Any:
+    """An item of `PodList` that names no type is a Pod of the list's version, as client-go has it."""
+    kind = parent["kind"].removesuffix("List")
+    if not isinstance(item, dict) or not kind or (item.get("kind") and item.get("apiVersion")):
+        return item
+    return {**item, "kind": kind, "apiVersion": parent.get("apiVersion")}
 
 
 class Node:

@@ -14,6 +14,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]  # libyaml's parser, which the stubs do not list
 from yaml.events import CollectionEndEvent, CollectionStartEvent
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.reader import ReaderError
 
 from seatrial.manifests.scalars import resolve
 from seatrial.manifests.source import Source, UnreadableManifest
@@ -122,6 +123,9 @@ def _is_empty(node: Node) -> bool:
 
 
 def _explain(source: Source, error: yaml.YAMLError) -> str:
+    if isinstance(error, ReaderError):
+        line = source.text.encode().count(b"\n", 0, error.position) + 1
+        return f"{source.name}:{line}: not YAML: control character U+{error.character:04X}; remove it"
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark else 1
     problem = str(getattr(error, "problem", None) or error).replace("\n", " ")

@@ -5,8 +5,10 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 SUFFIXES = (".yaml", ".yml", ".json")
+KUSTOMIZATION = "Kustomization"  # kustomize reads a file of this name too
 STDIN = "-"
 # An object in etcd is at most 1.5 MiB; nothing that is applied to a cluster comes near this.
 LARGEST_FILE = 16 * 1024 * 1024
@@ -44,25 +46,44 @@ def locate(arguments: list[str]) -> list[Location]:
     The topmost folder that holds manifests is a set, with everything below it. Files that are named one by
     one form one set together, as with `kubectl apply -f a.yaml -f b.yaml`.
 
-    Raises UnreadableManifest for a path that does not exist or holds no manifests.
+    A path that is named twice counts once. Raises UnreadableManifest for a path that does not exist or holds no
+    manifests.
     """
+    named: dict[str, Path] = {}
+    for argument in arguments:
+        named.setdefault(_identity(argument), Path(argument))
     found: list[Location] = []
-    single = [Path(argument) for argument in arguments if argument != STDIN and not Path(argument).is_dir()]
-    for argument in dict.fromkeys(arguments):
-        path = Path(argument)
-        if argument == STDIN:
+    single: list[Path] = []
+    for identity, path in named.items():
+        if identity == STDIN:
             found.append(Location("standard input", None, ()))
         elif path.is_dir():
             found.extend(_sets_below(path))
-        elif not path.exists():
-            raise UnreadableManifest(f"{argument}: no such file or folder; give --manifests a folder of YAML files")
+        else:
+            single.append(path)
     if single:
         found.append(Location(single[0].stem if len(single) == 1 else "files", single[0].parent, tuple(single)))
     return _uniquely_named(found)
 
 
+def _identity(argument: str) -> str:
+    """What an argument leads to, however it is spelled. Raises UnreadableManifest when that is nothing."""
+    if argument == STDIN:
+        return STDIN
+    try:
+        if argument:
+            Path(argument).stat()
+            return os.path.realpath(argument)
+        problem = "an empty path"
+    except FileNotFoundError:
+        problem = f"{argument}: no such file or folder"
+    except OSError as error:
+        problem = f"{argument[:200]}: {error.strerror}"
+    raise UnreadableManifest(f"--manifests {problem}; give a folder of YAML files")
+
+
 def _sets_below(folder: Path) -> list[Location]:
-    found = list(_walk(folder))
+    found = _walk(folder, set())
     if not found:
         raise UnreadableManifest(
             f"{folder}: no manifests in this folder (looked for *{', *'.join(SUFFIXES)}); nothing to judge"
@@ -70,12 +91,20 @@ def _sets_below(folder: Path) -> list[Location]:
     return found
 
 
-def _walk(folder: Path) -> list[Location]:
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+def _walk(folder: Path, seen: set[str]) -> list[Location]:
+    """The sets below a folder. A folder that links lead to again, perhaps from inside itself, counts once."""
+    place = os.path.realpath(folder)
+    if place in seen:
+        return []
+    seen.add(place)
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise UnreadableManifest(f"{folder}: cannot be read: {error.strerror}; check its permissions") from None
     if any(_is_manifest(entry) for entry in entries):
         files = sorted(path for path in folder.rglob("*") if _is_manifest(path) and not _hidden(path, folder))
         return [Location(folder.resolve().name, folder, tuple(files))]
-    return [location for entry in entries if entry.is_dir() for location in _walk(entry)]
+    return [location for entry in entries if entry.is_dir() for location in _walk(entry, seen)]
 
 
 def _hidden(path: Path, below: Path) -> bool:
@@ -83,7 +112,8 @@ def _hidden(path: Path, below: Path) -> bool:
 
 
 def _is_manifest(path: Path) -> bool:
-    return path.suffix in SUFFIXES and path.is_file()
+    """Whether the name says so; a link that leads nowhere is one too, and reading it will say what is wrong."""
+    return (path.suffix in SUFFIXES or path.name == KUSTOMIZATION) and not path.is_dir()
 
 
 def _uniquely_named(locations: list[Location]) -> list[Location]:
@@ -103,10 +133,22 @@ def read(location: Location) -> list[Source]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             return stream.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise UnreadableManifest(f"{display(path)}: cannot be read: {error.strerror}; check its permissions") from None
+        raise UnreadableManifest(f"{display(path)}: cannot be read: {error.strerror}; mend or remove it") from None
+
+
+def open_file(path: Path) -> BinaryIO:
+    """A file opened for reading. A pipe without a writer is at its end, where plain opening would wait for ever.
+
+    Raises OSError.
+    """
+    if not path.is_fifo():
+        return path.open("rb")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
+    return os.fdopen(descriptor, "rb")
 
 
 def decode(data: bytes, name: str) -> str:
@@ -116,6 +158,8 @@ def decode(data: bytes, name: str) -> str:
             f"{name}: larger than {LARGEST_FILE // 1024 // 1024} MiB, more than a cluster accepts; "
             "is this a manifest? Split it or name the right file"
         )
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        raise UnreadableManifest(f"{name}:1: UTF-32 text; save it as UTF-8 (iconv -f UTF-32 -t UTF-8)")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise UnreadableManifest(f"{name}:1: UTF-16 text; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
     try:
@@ -127,5 +171,5 @@ def decode(data: bytes, name: str) -> str:
         ) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise UnreadableManifest(f"{name}:{line}: holds a NUL byte; this is a binary file, not a manifest")
+        raise UnreadableManifest(f"{name}:{line}: holds a NUL byte: a binary file or UTF-16 text, not a manifest")
     return text
