@@ -99,9 +99,7 @@ def bound_pods(manifests: ManifestSet) -> list[PodTemplate]:
     """The templates of `pods`, and others that select the pool's nodes by a label of theirs."""
     known = {template.key for template in pods(manifests)}
     return [
-        template
-        for template in manifests.pod_templates
-        if template.key in known or _selects_pool(manifests, template)
+        template for template in manifests.pod_templates if template.key in known or _selects_pool(manifests, template)
     ]
 
 
