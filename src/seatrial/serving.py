@@ -88,24 +88,36 @@ class Role:
         return self.container["image"].text or ""
 
     @property
-    def version(self) -> str | None:
-        """The SGLang version: `engine.version` of the target, else what the image's tag says."""
+    def stated_version(self) -> str | None:
+        """The SGLang version by name: `engine.version` of the target, else what the image's tag says."""
         fact = self.manifests.target.get("engine.version")
         return str(fact) if fact else sglang.version_of_tag(reference(self.image).tag or "")
 
+    @property
+    def version(self) -> str | None:
+        """The SGLang version; None when nothing states it, or when it is beyond the releases that are known."""
+        stated = self.stated_version
+        return stated if stated is not None and sglang.covers(stated) else None
+
+    @property
+    def version_gap(self) -> tuple[str, str]:
+        """Why the version does not help, and what would: of use only where `version` is None."""
+        if self.stated_version is None:
+            return f"image {self.image or '(none)'} does not tell the SGLang version", SUPPLY_VERSION
+        known = sglang.versions()
+        gap = f"SGLang {self.stated_version} is not among the releases known here, {known[0]} to {known[-1]}"
+        return gap, "a seatrial that knows this release: tools/sglang_flags.py reads it in a checkout"
+
     def need_version(self) -> str:
-        """Raises CannotTell when neither tag nor target says the version."""
+        """Raises CannotTell when the version is not known."""
         if self.version is None:
-            raise CannotTell(
-                f"the SGLang version of image {self.image or '(none)'} is unknown",
-                SUPPLY_VERSION,
-            )
+            raise CannotTell(*self.version_gap)
         return self.version
 
     @cached_property
     def table(self) -> FlagTable:
-        """The flag table of the version, or of the newest one when the version is unknown."""
-        known = self.version and sglang.nearest(self.version)
+        """The flag table of the version, or of the nearest or newest one when the version is unknown."""
+        known = self.stated_version and sglang.nearest(self.stated_version)
         return sglang.flag_table(known or sglang.versions()[-1])
 
     def across_versions(self, answer: Callable[[str], Any], question: str) -> Any:
@@ -117,8 +129,8 @@ class Role:
             return answer(self.version)
         answers = {answer(version) for version in sglang.versions()}
         if len(answers) > 1:
-            unsure = f"{question} depends on the SGLang version, which image {self.image or '(none)'} does not tell"
-            raise CannotTell(unsure, SUPPLY_VERSION)
+            gap, supply = self.version_gap
+            raise CannotTell(f"{question} depends on the SGLang version; {gap}", supply)
         return answers.pop()
 
     def parsed_by(self, version: str) -> Parsed:

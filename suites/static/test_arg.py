@@ -38,15 +38,19 @@ def test_launch_line_can_be_read(role: Role) -> Outcomes:
 
 
 def _judge(role: Role, pick: Callable[[Parsed], Iterator[str]], question: str) -> tuple[set[str], list[CannotTell]]:
-    """What `pick` finds in the version of the image; of an unknown version, what it finds in all of them alike."""
+    """What `pick` finds in the version of the image; of an unknown one, what it finds in all versions alike.
+
+    A version that is named and not known may differ from all of them.
+    """
     if role.version is not None:
         return set(pick(role.arguments)), []
     found = [set(pick(role.parsed_by(version))) for version in sglang.versions()]
-    always = set.intersection(*found)
+    always = set.intersection(*found) if role.stated_version is None else set()
     sometimes = sorted(set.union(*found) - always)
-    supply = 'seatrial.toml: [engine] version = "0.5.9"'
-    unsure = f"{question} {', '.join(sometimes)} depends on the SGLang version, which image {role.image} does not tell"
-    return always, [CannotTell(unsure, supply)] if sometimes else []
+    if not sometimes:
+        return always, []
+    gap, supply = role.version_gap
+    return always, [CannotTell(f"{question} {', '.join(sometimes)} depends on the SGLang version; {gap}", supply)]
 
 
 def _errors(*kinds: str) -> Callable[[Parsed], Iterator[str]]:

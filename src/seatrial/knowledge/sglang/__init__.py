@@ -6,7 +6,7 @@ The flags were read out of every published release from 0.4.1.post7 on by ``tool
 from seatrial.knowledge.sglang.agreement import parses
 from seatrial.knowledge.sglang.argv import ArgError, Parsed, Unknown, Use
 from seatrial.knowledge.sglang.flag import Flag
-from seatrial.knowledge.sglang.release import UnknownVersion, nearest, version_of_tag, versions
+from seatrial.knowledge.sglang.release import UnknownVersion, covers, nearest, version_of_tag, versions
 from seatrial.knowledge.sglang.table import FlagTable, Lifetime, flag_table, lifetime
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Unknown",
     "UnknownVersion",
     "Use",
+    "covers",
     "flag_table",
     "lifetime",
     "nearest",

@@ -51,6 +51,13 @@ def nearest(version: str) -> str | None:
 
 
 @cache
+def covers(version: str) -> bool:
+    """Return whether *version* lies between the oldest and the newest release whose flags are known."""
+    wanted, oldest, newest = parse(version), parse(versions()[0]), parse(versions()[-1])
+    return wanted is not None and oldest is not None and newest is not None and oldest <= wanted <= newest
+
+
+@cache
 def data() -> dict[str, Any]:
     """Return the parsed data file: ``records``, ``choices``, ``sources`` and ``versions``.
 
