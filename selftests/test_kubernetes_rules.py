@@ -54,6 +54,19 @@ def test_correct_objects_have_none(text: str) -> None:
     assert _broken(text) == []
 
 
+def test_generated_names_have_the_form_of_names() -> None:
+    assert _broken("apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: map-}\n") == []
+    (wrong,) = _broken("apiVersion: v1\nkind: ConfigMap\nmetadata: {generateName: Map-}\n")
+    assert wrong.startswith("generateName `Map-` may consist of")
+
+
+def test_annotations_have_a_limit() -> None:
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x, annotations: {{a: {}}}}}\n"
+    assert _broken(text.format("b" * 1000)) == []
+    (wrong,) = _broken(text.format("b" * 262_144))
+    assert wrong == "the text of all annotations holds 262,145 bytes, more than 262,144"
+
+
 def test_a_service_needs_a_port() -> None:
     assert _broken("apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {a: b}}\n") == ["no port"]
 

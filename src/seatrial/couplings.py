@@ -54,6 +54,8 @@ def _metadata(document: Document) -> Broken:
             yield name, "no name", "a name"
     elif name.text and not is_leader_worker_set(document) and (wrong := names.object_name(document.kind, name.text)):
         yield name, f"name {_short(name.text)} {wrong}", "a name that the API server takes"
+    elif not name.text and (wrong := names.object_name(document.kind, generated.text or "", prefix=True)):
+        yield generated, f"generateName {_short(generated.text or '')} {wrong}", "a name that the API server takes"
     namespace = metadata["namespace"]
     if namespace.text and (wrong := names.dns_label(namespace.text)):
         yield namespace, f"namespace {_short(namespace.text)} {wrong}", "a DNS label"
@@ -65,6 +67,8 @@ def _labels(metadata: Node) -> Broken:
     for key, value in metadata["annotations"].items():
         if wrong := names.label_key(key.lower()):  # in annotations the prefix may have capitals
             yield value, f"annotation key {_short(key)} {wrong}", "a valid annotation key"
+    if wrong := names.annotations_size(metadata["annotations"].mapping):
+        yield metadata["annotations"], f"the text of all annotations {wrong}", "256 KiB at most"
 
 
 def _label_map(labels: Node, what: str) -> Broken:

@@ -6,6 +6,7 @@ business. Source: kubernetes/apimachinery: pkg/util/validation/validation.go, pk
 
 import functools
 import re
+from collections.abc import Mapping
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -56,7 +57,7 @@ def label_value(text: str) -> str | None:
     return _form(text, _QUALIFIED, 63, "letters, digits, '-', '_' and '.', a letter or digit at both ends")
 
 
-def annotations_size(annotations: dict[object, object]) -> str | None:
+def annotations_size(annotations: Mapping[str, object]) -> str | None:
     """All annotations of an object together: at most 256 KiB."""
     texts = (text for pair in annotations.items() for text in pair if isinstance(text, str))
     size = sum(len(text.encode(errors="replace")) for text in texts)
