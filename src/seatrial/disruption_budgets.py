@@ -4,24 +4,20 @@ Source: Kubernetes API reference, PodDisruptionBudgetSpec.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 
 from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.pods import SetPod, pods, selected
+from seatrial.set_object import SetObject
 
 _PERCENT = re.compile(r"(\d{1,9})%")
 _REPLICATED = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
 
 
-@dataclass(frozen=True)
-class DisruptionBudget:
+class DisruptionBudget(SetObject):
     """One PodDisruptionBudget."""
-
-    manifests: ManifestSet
-    document: Document
 
     @property
     def selector(self) -> Node:
@@ -30,7 +26,7 @@ class DisruptionBudget:
     @cached_property
     def pods(self) -> list[SetPod]:
         """The pods it protects, as the set's model samples them."""
-        return selected(self.manifests, self.selector, self.manifests.namespace(self.document))
+        return selected(self.manifests, self.selector, self.namespace)
 
     @cached_property
     def count(self) -> int | None:

@@ -11,28 +11,13 @@ from seatrial.lws.pods import Pod
 from seatrial.lws.releases import NEWEST, RELEASES, Release, UnknownRelease, release
 from seatrial.lws_installation import installation
 from seatrial.manifest_set import ManifestSet
-from seatrial.manifests.document import Document, Node
+from seatrial.manifests.document import Node
 from seatrial.manifests.workloads import PodTemplate
+from seatrial.set_object import SetObject
 
 
-class LeaderWorkerSet:
+class LeaderWorkerSet(SetObject):
     """One LeaderWorkerSet with everything that follows from it. Defaults of the API are applied."""
-
-    def __init__(self, manifests: ManifestSet, document: Document) -> None:
-        self.manifests = manifests
-        self.document = document
-
-    @property
-    def title(self) -> str:
-        return self.document.title
-
-    @property
-    def name(self) -> str:
-        return self.document.name
-
-    @property
-    def namespace(self) -> str:
-        return self.manifests.namespace(self.document)
 
     @property
     def spec(self) -> Node:

@@ -10,26 +10,11 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.pods import SetPod, behind
 from seatrial.serving import Group, groups
+from seatrial.set_object import SetObject
 
 
-class ApiService:
+class ApiService(SetObject):
     """A Service that leads, or is meant to lead, to the leaders of a group."""
-
-    def __init__(self, manifests: ManifestSet, document: Document) -> None:
-        self.manifests = manifests
-        self.document = document
-
-    @property
-    def title(self) -> str:
-        return self.document.title
-
-    @property
-    def name(self) -> str:
-        return self.document.name
-
-    @property
-    def namespace(self) -> str:
-        return self.manifests.namespace(self.document)
 
     @property
     def selector(self) -> Node:

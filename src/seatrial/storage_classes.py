@@ -1,9 +1,8 @@
 """The StorageClasses of a set, and which of them stand for a CFS-Turbo file system."""
 
-from dataclasses import dataclass
-
 from seatrial.manifest_set import ManifestSet
-from seatrial.manifests.document import Document, Node
+from seatrial.manifests.document import Node
+from seatrial.set_object import SetObject
 
 TURBO = "com.tencent.cloud.csi.cfsturbo"
 """Provisioner of CFS-Turbo. Source: TencentCloud/kubernetes-csi-tencentcloud, docs/README_CFSTURBO.md."""
@@ -12,20 +11,8 @@ EXAMPLES = {"fsid": "564b8ef1", "host": "11.0.0.7"}
 """The guide's own mount point, which nobody else can mount."""
 
 
-@dataclass(frozen=True, slots=True)
-class StorageClass:
+class StorageClass(SetObject):
     """A class of the set. Values that are no strings read as absent; the schema judges them."""
-
-    manifests: ManifestSet
-    document: Document
-
-    @property
-    def title(self) -> str:
-        return self.document.title
-
-    @property
-    def name(self) -> str:
-        return self.document.name
 
     @property
     def provisioner(self) -> str:
