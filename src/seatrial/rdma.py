@@ -1,5 +1,7 @@
 """RDMA between the nodes of a group: whether there is any, and the ways by which a pod reaches its devices."""
 
+import re
+
 from seatrial.finding import NotApplicable
 from seatrial.hardware import hardware, on_super_node
 from seatrial.knowledge import instances
@@ -7,7 +9,7 @@ from seatrial.manifests.document import Node
 from seatrial.serving import Role
 
 DEVICES = "/dev/infiniband"
-_TRUE = ("1", "true", "yes", "on")
+_NOT_ZERO = re.compile(r"\s*[-+]?0*[1-9]")  # as strtoll reads it: "true" is 0
 
 
 def need_several_pods(role: Role) -> None:
@@ -17,8 +19,8 @@ def need_several_pods(role: Role) -> None:
 
 
 def is_switched_off(role: Role) -> bool:
-    """Whether NCCL is told to leave RDMA alone."""
-    return (role.variable("NCCL_IB_DISABLE") or "").lower() in _TRUE
+    """Whether NCCL is told to leave RDMA alone: by a number that is not 0. Source: NVIDIA/nccl, src/misc/param.cc."""
+    return _NOT_ZERO.match(role.variable("NCCL_IB_DISABLE") or "") is not None
 
 
 def hcc_type(role: Role) -> str | None:

@@ -9,6 +9,7 @@ from seatrial.interfaces import has_several_interfaces, is_concrete
 from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.workloads import PodTemplate
+from seatrial.probes import is_loopback
 from seatrial.requirement import Outcomes, requirement
 from seatrial.serving import Group, Role, groups
 
@@ -53,8 +54,7 @@ def _of_several_pods(deployment: ManifestSet) -> Iterator[PodTemplate]:
 def test_leader_listens_for_others(group: Group) -> Outcomes:
     """The leader MUST NOT listen on loopback only."""
     leader = group.leader
-    host = leader.host.strip("[]").lower()
-    if host in ("localhost", "::1") or host.startswith("127."):
+    if is_loopback(leader.host):
         observed = f"--host {leader.host}" if leader.given("host") else "no --host, which means 127.0.0.1"
         yield Finding(leader.place("host"), observed, "0.0.0.0, or :: with IPv6")
 
