@@ -72,7 +72,7 @@ def test_roce_pods_set_the_gid_index(role: Role) -> Outcomes:
     if index is not None and index.certain:
         return
     if index is not None:
-        yield CannotTell(f"whether envFrom of {role.title} sets {GID_INDEX}", "a literal value in the manifest")
+        yield CannotTell(f"whether {role.title} sets {GID_INDEX}", "a literal value in the manifest")
     elif rdma.hcc_type(role):
         yield Finding(role.container["env"], f"the {role.name} does not set {GID_INDEX}", f"{GID_INDEX}, for example 3")
     else:
