@@ -143,12 +143,33 @@ def test_a_link_that_leads_nowhere_is_not_left_out(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_writes_to_ends_at_once(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "a.yaml")
-    [line] = problems([str(tmp_path / "a.yaml")])
+    os.mkfifo(tmp_path / "pipe")
+    [line] = problems([str(tmp_path / "pipe")])
     assert "hold no object" in line
-    assert Trial(
-        [folder(tmp_path / "..", b_yaml=POD) + "/b.yaml"], str(tmp_path / "a.yaml"), "default", None, TODAY
-    ).sets
+    assert Trial([folder(tmp_path, a_yaml=POD)], str(tmp_path / "pipe"), "default", None, TODAY).sets
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, POD.encode())
+    os.close(theirs)
+    [manifests] = Trial([f"/dev/fd/{ours}"], None, "default", None, TODAY).sets
+    os.close(ours)
+    assert [document.title for document in manifests.documents] == ["Pod/a"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("nowhere")])
+def test_a_target_file_that_cannot_be_read_is_not_left_out(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = folder(tmp_path, a_yaml=POD)
+    make(tmp_path / "seatrial.toml")
+    [line] = problems([path])
+    assert "seatrial.toml: cannot be read" in line
+
+
+@pytest.mark.parametrize("namespace", ["", "A b", "a" * 64])
+def test_a_namespace_that_none_can_have(tmp_path: Path, namespace: str) -> None:
+    with pytest.raises(UsageError, match="--namespace"):
+        Trial([folder(tmp_path, a_yaml=POD)], None, namespace, None, TODAY).check()
 
 
 def test_a_path_named_twice_counts_once(tmp_path: Path) -> None:

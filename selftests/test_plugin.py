@@ -184,6 +184,93 @@ def test_workers_of_xdist_give_the_same_results(place: Path) -> None:
     assert len(rows(place)) == 7
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--manifests", "nowhere"], "nowhere: no such file or folder"),
+        (["--manifests", "-"], "only one process can read standard input"),
+        (["--list-requirements"], "lists in one process"),
+    ],
+)
+def test_unusable_input_with_workers(place: Path, arguments: list[str], expected: str) -> None:
+    done = run(place, "suite", *arguments, "-n", "2", "-p", "xdist")
+    assert done.returncode == 4
+    assert expected in done.stderr
+    assert "INTERNALERROR" not in done.stdout + done.stderr
+
+
+def test_nothing_acts_on_the_terminal(place: Path) -> None:
+    acting = 'metadata:\n  name: "a\\e[31m\\r\\u202e"\n'
+    (place / "set" / "pod.yaml").write_text(POD.replace("metadata:\n  name: a\n", acting))
+    (place / "set" / "seatrial.toml").write_text('"pool\\u001b[31m" = 1\n')
+    refused = run(place, "suite", "--manifests", "set")
+    (place / "set" / "seatrial.toml").unlink()
+    shown = run(place, "suite", "--manifests", "set", "--tb=short", "-rs")
+    assert "\\x1b[31m" in refused.stderr
+    assert "Pod/a\\x1b[31m\\r\\u202e" in shown.stdout
+    assert not set("\x1b\r\u202e") & set(shown.stdout + shown.stderr + refused.stderr)
+
+
+def test_a_file_name_that_is_not_utf_8(place: Path) -> None:
+    (place / "set" / "pod.yaml").rename(place / "set" / os.fsdecode(b"\xff.yaml"))
+    done = run(place, "suite", "--manifests", "set", "-k", "fails")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert rows(place)["MY-02"]["findings"][0]["file"] == "set/\udcff.yaml"
+
+
+def test_collecting_only_leaves_the_last_report_alone(place: Path) -> None:
+    run(place, "suite", "--manifests", "set")
+    done = run(place, "suite", "--manifests", "set", "--collect-only")
+    assert done.returncode == 0
+    assert len(rows(place)) == 7
+
+
+def test_the_report_stands_in_the_current_folder(place: Path) -> None:
+    """Pytest may take its root from the path after --manifests; the next run would read the report as a manifest."""
+    run(place, "suite", "--manifests", "set", "--report-dir", "")
+    (place / "elsewhere").mkdir()
+    done = run(place / "elsewhere", "../suite", "--manifests", str(place / "set"), "--report-dir", "")
+    assert (place / "elsewhere" / "reports" / "latest" / "report.json").exists(), done.stdout
+    assert not (place / "set" / "reports").exists()
+
+
+def test_a_disk_that_fills_up_ends_the_run(place: Path) -> None:
+    (place / "out").mkdir()
+    (place / "out" / "results.jsonl").symlink_to("/dev/full")
+    done = run(place, "suite", "--manifests", "set")
+    assert done.returncode == 4
+    assert "--report-dir out: cannot be written: No space left on device" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_report_that_cannot_be_closed(place: Path) -> None:
+    (place / "out" / "report.json").mkdir(parents=True)
+    done = run(place, "suite", "--manifests", "set")
+    assert done.returncode == 4
+    assert "--report-dir out: cannot be written" in done.stdout
+    assert len(rows(place)) == 7
+    assert sorted(path.name for path in (place / "out").iterdir()) == ["report.json", "results.jsonl"]
+
+
+def test_a_run_that_is_stopped_is_no_success(place: Path) -> None:
+    (place / "set" / "pod.yaml").write_text(POD.replace("name: a", "name: b"))
+    done = run(place, "suite", "--manifests", "set", "--maxfail", "1", "-k", "passes or broken or cannot")
+    assert "verdicts until the run was stopped" in done.stdout
+    assert json.loads((place / "out" / "report.json").read_text())["outcome"] == "inconclusive"
+
+
+def test_an_installed_checkout_serves_other_folders(place: Path) -> None:
+    done = run(place, "-m", "static", "--manifests", "set", "-k", "images_are_pinned")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert set(rows(place)) == {"IMG-01"}
+
+
+def test_listing_without_a_terminal(place: Path) -> None:
+    done = run(place, "suite", "--list-requirements", "-p", "no:terminal")
+    assert done.returncode == 4
+    assert "leave out -p no:terminal" in done.stderr
+
+
 def test_listing(place: Path) -> None:
     done = run(place, "suite", "--list-requirements")
     assert done.returncode == 0

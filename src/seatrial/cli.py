@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import seatrial
+from seatrial.printable import printable
 
 
 class _Parser(argparse.ArgumentParser):
@@ -18,7 +19,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Returns the exit code: 0, or 4 for bad usage, as pytest has it."""
+    """Run the command. Returns the exit code: 0, 4 for bad usage, as pytest has it, 1 when it cannot write."""
     parser = _Parser(
         prog="seatrial",
         description="Sea trials for multi-node LLM deployments. Judging is pytest's: pytest -m static --manifests DIR",
@@ -39,15 +40,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     try:
-        return (
-            _facts(arguments.markdown)
-            if arguments.command == "facts"
-            else _requirements(arguments.id, arguments.markdown)
-        )
-    except BrokenPipeError:
-        # The reader, such as `head`, has seen enough; Python would complain once more when it flushes at exit.
+        if arguments.command == "facts":
+            code = _facts(arguments.markdown)
+        else:
+            code = _requirements(arguments.id, arguments.markdown)
+        sys.stdout.flush()
+        return code
+    except OSError as error:
+        # Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(error, BrokenPipeError):
+            return 0  # the reader, such as `head`, has seen enough
+        print(f"seatrial: cannot write: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _facts(markdown: bool) -> int:
@@ -83,7 +88,7 @@ def _requirements(ids: list[str], markdown: bool) -> int:
             )
         ]
     except explain.UnknownRequirement as unknown:
-        print(f"seatrial: {unknown}; seatrial requirements lists them", file=sys.stderr)
+        print(f"seatrial: {printable(str(unknown))}; seatrial requirements lists them", file=sys.stderr)
         return 4
     print("\n\n".join("\n".join(explain.text(requirement)) for requirement in chosen))
     return 0

@@ -7,6 +7,7 @@ import pytest
 
 from seatrial import requirement as requirements
 from seatrial.judge import Judgement
+from seatrial.printable import printable
 from seatrial.requirement import BadRequirement, Requirement
 from seatrial.trial import Trial
 from seatrial.verdict import Verdict, worst
@@ -84,11 +85,11 @@ class RequirementItem(pytest.Item):
 
     def _reason(self, verdict: Verdict) -> str:
         reasons = (judgement.reason for judgement in self.judgements if judgement.verdict is verdict)
-        return "; ".join(dict.fromkeys(reasons))
+        return printable("; ".join(dict.fromkeys(reasons)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Broken):
-            return "\n".join(_lines(self.requirement, excinfo.value.judgements))
+            return printable("\n".join(_lines(self.requirement, excinfo.value.judgements)))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, int | None, str]:

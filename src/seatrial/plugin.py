@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seatrial import options, shipped
+from seatrial.printable import printable
 from seatrial.requirement import declared
 
 LAYERS = ("static",)
@@ -37,10 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _find_suites(config: pytest.Config) -> None:
     """Outside a checkout `pytest -m static --manifests DIR` means the suites that came with the wheel."""
-    nothing_named = config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR
-    wanted = options.value(config, "--manifests") or config.getoption("markexpr") in LAYERS
-    if nothing_named and (wanted or options.value(config, "--list-requirements")):
+    if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR and _wanted(config):
         config.args = [str(shipped.suites())]
+
+
+def _wanted(config: pytest.Config) -> bool:
+    """Whether the command line speaks of requirements."""
+    named = options.value(config, "--manifests") or options.value(config, "--list-requirements")
+    return bool(named) or config.getoption("markexpr") in LAYERS
 
 
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
@@ -58,34 +63,55 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     check(items)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return  # a worker of pytest-xdist: the controller records
     from seatrial.report.recorder import Recorder
 
     session.config.pluginmanager.register(Recorder(session.config), "seatrial.recorder")
+    if session.config.pluginmanager.hasplugin("dsession") and _wanted(session.config):
+        _prepare_controller(session.config)
+
+
+def _prepare_controller(config: pytest.Config) -> None:
+    """The controller of pytest-xdist collects nothing, and workers that refuse their input look as if they crashed."""
+    if options.value(config, "--list-requirements"):
+        raise pytest.UsageError("--list-requirements lists in one process; leave out -n")
+    if "-" in (options.value(config, "--manifests") or ()):
+        raise pytest.UsageError("--manifests -: only one process can read standard input; leave out -n, or use a file")
+    _check_input(config)
+    suites = shipped.suites().resolve()
+    if all((config.invocation_params.dir / argument).resolve().is_relative_to(suites) for argument in config.args):
+        _leave_the_summary_to_us(config)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    from seatrial.items import TRIAL, RequirementItem
-    from seatrial.trial import UsageError
+    from seatrial.items import RequirementItem
 
     judging = any(isinstance(item, RequirementItem) for item in session.items)
     if judging and all(isinstance(item, RequirementItem) for item in session.items):
         _leave_the_summary_to_us(session.config)
-    if not judging or options.value(session.config, "--list-requirements"):
+    if not judging or session.config.option.collectonly or options.value(session.config, "--list-requirements"):
         return
-    try:
-        with _standard_input(session.config):
-            session.config.stash[TRIAL].check(_progress(session.config))
-    except UsageError as problem:
-        raise pytest.UsageError(str(problem)) from None
+    _check_input(session.config)
     recorder = session.config.pluginmanager.getplugin("seatrial.recorder")
     if recorder is not None:
         try:
             recorder.open()
         except OSError as error:
-            raise pytest.UsageError(f"--report-dir {recorder.folder}: cannot be written: {error.strerror}") from None
+            raise pytest.UsageError(recorder.cannot_write(error)) from None
+
+
+def _check_input(config: pytest.Config) -> None:
+    from seatrial.items import TRIAL
+    from seatrial.trial import UsageError
+
+    try:
+        with _standard_input(config):
+            config.stash[TRIAL].check(_progress(config))
+    except UsageError as problem:
+        raise pytest.UsageError("\n".join(map(printable, problem.problems))) from None
 
 
 def _progress(config: pytest.Config) -> Callable[[int, int], None]:

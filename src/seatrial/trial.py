@@ -2,6 +2,7 @@
 
 import difflib
 import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -12,6 +13,7 @@ from typing import Any
 from seatrial import catalogue, definition_file, judge, manifest_set, shipped
 from seatrial.judge import Judgement
 from seatrial.manifest_set import ManifestSet
+from seatrial.manifests import names
 from seatrial.manifests.source import UnreadableManifest, locate
 from seatrial.requirement import Requirement
 from seatrial.target import Target, TargetError, load
@@ -53,6 +55,9 @@ class Trial:
         """Raises UsageError naming every problem of every set at once."""
         found: list[ManifestSet] = []
         problems: list[str] = []
+        wrong = names.dns_label(self._namespace)
+        if wrong:
+            raise UsageError([f"--namespace `{self._namespace}` {wrong}; name a namespace, such as default"])
         try:
             locations = locate(self._arguments)
             definition = definition_file.load(Path(self._crd)) if self._crd is not None else None
@@ -75,7 +80,7 @@ class Trial:
     def _facts(self, folder: Path | None) -> Target:
         if self._target is not None:
             return self._stated
-        if folder is not None and (folder / TARGET_FILE).is_file():
+        if folder is not None and os.path.lexists(folder / TARGET_FILE):  # what cannot be read is not left out
             return load(folder / TARGET_FILE)
         return Target.empty()
 
@@ -117,10 +122,10 @@ class Trial:
     @property
     def described(self) -> str:
         """The sets for the header, in one line."""
-        names = [manifests.name for manifests in self.sets]
+        sets = [manifests.name for manifests in self.sets]
         objects = sum(len(manifests.documents) for manifests in self.sets)
-        shown = ", ".join(names[:6]) + (f", and {len(names) - 6} more" if len(names) > 6 else "")
-        return f"{len(names)} set{'s' * (len(names) != 1)} ({shown}), {objects} objects"
+        shown = ", ".join(sets[:6]) + (f", and {len(sets) - 6} more" if len(sets) > 6 else "")
+        return f"{len(sets)} set{'s' * (len(sets) != 1)} ({shown}), {objects} objects"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from seatrial import items, options
 from seatrial.items import TRIAL
+from seatrial.printable import printable
 from seatrial.report import summary, terminal
 from seatrial.report.tally import Tally
 from seatrial.verdict import Verdict
@@ -22,19 +24,21 @@ class Recorder:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         chosen = options.value(config, "--report-dir")
-        self.folder = Path(chosen) if chosen else config.rootpath / "reports" / "latest"
+        # Not below rootpath, which pytest may take from the path after --manifests.
+        self.folder = Path(chosen) if chosen else config.invocation_params.dir / "reports" / "latest"
         self.tally = Tally()
         self._stream: TextIOWrapper | None = None
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._problems: list[str] = []
+        self._complete = True
 
     def open(self) -> None:
         """Begin the report. Raises OSError when the folder cannot be written."""
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.tally.watched = self._config.stash[TRIAL].waived_requirements()
-            self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8")
+            self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8", errors="backslashreplace")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "setup":
@@ -42,22 +46,40 @@ class Recorder:
         rows = items.take_rows(report)
         if not rows:
             return
+        try:
+            self._write(rows)
+        except OSError as error:
+            pytest.exit(self.cannot_write(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        requirement = str(dict(report.user_properties)["requirement"])
+        for row in rows:
+            self.tally.add(requirement, row.set, Verdict(row.verdict), None if row.quiet else json.loads(row.line))
+
+    def _write(self, rows: list[items.Row]) -> None:
         self.open()
         assert self._stream is not None
         self._stream.writelines(row.line + "\n" for row in rows)
         self._stream.flush()
-        requirement = str(dict(report.user_properties)["requirement"])
-        for row in rows:
-            self.tally.add(requirement, row.set, Verdict(row.verdict), None if row.quiet else json.loads(row.line))
+
+    def cannot_write(self, error: OSError) -> str:
+        """One line for the user."""
+        return printable(f"--report-dir {self.folder}: cannot be written: {error.strerror}; mend it or name another")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._stream is None:
             return
-        self._stream.close()
+        with suppress(OSError):  # the row that did not fit has been told already
+            self._stream.close()
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        self._complete = ended and not session.shouldstop and not session.shouldfail
         if exitstatus == pytest.ExitCode.OK:
             session.exitstatus = self._verdict(session)
-        summary.write(self.folder / "report.json", self._config, self.tally, self._started, self._elapsed)
+        outcome = self.tally.outcome(self._complete)
+        try:
+            summary.write(self.folder / "report.json", self._config, self.tally, outcome, self._started, self._elapsed)
+        except OSError as error:
+            self._problems.append(self.cannot_write(error))
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _verdict(self, session: pytest.Session) -> int:
         """Green has to be earned: something was judged, and every waiver was of use."""
@@ -72,4 +94,4 @@ class Recorder:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if self._stream is not None:
-            terminal.show(terminalreporter, self.tally, self._problems, self.folder)
+            terminal.show(terminalreporter, self.tally, self._problems, self.folder, self._complete)

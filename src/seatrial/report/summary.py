@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,8 +20,8 @@ from seatrial.report.tally import Tally
 SCHEMA_VERSION = 1
 
 
-def write(path: Path, config: pytest.Config, tally: Tally, started: datetime, elapsed_s: float) -> None:
-    """Write the report beside results.jsonl, whole or not at all."""
+def write(path: Path, config: pytest.Config, tally: Tally, outcome: str, started: datetime, elapsed_s: float) -> None:
+    """Write the report beside results.jsonl, whole or not at all. Raises OSError."""
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "seatrial", "version": seatrial.__version__},
@@ -28,7 +29,7 @@ def write(path: Path, config: pytest.Config, tally: Tally, started: datetime, el
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_s": round(elapsed_s, 3),
-        "outcome": tally.outcome,
+        "outcome": outcome,
         "verdicts": {str(verdict): count for verdict, count in sorted(tally.total.items())},
         "sets": {name: {str(v): n for v, n in sorted(counts.items())} for name, counts in tally.counts.items()},
         "targets": config.stash[TRIAL].targets(),
@@ -37,8 +38,14 @@ def write(path: Path, config: pytest.Config, tally: Tally, started: datetime, el
         "results": tally.open,
     }
     draft = path.with_suffix(f".{os.getpid()}.part")  # two runs may share the folder
-    draft.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    try:
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def _options(config: pytest.Config) -> dict[str, Any]:

@@ -46,11 +46,10 @@ class Tally:
     def judged(self) -> bool:
         return any(verdict.judged and count for verdict, count in self.total.items())
 
-    @property
-    def outcome(self) -> str:
-        """One word for the whole run: `failure`, `inconclusive` or `success`."""
+    def outcome(self, complete: bool) -> str:
+        """One word for the run: `failure`, `inconclusive` or `success`, which only a complete run can be."""
         total = self.total
         if total[Verdict.FAILED]:
             return "failure"
         undecided = total[Verdict.ERROR] + total[Verdict.CANNOT_TELL] + total[Verdict.NOT_RUN]
-        return "inconclusive" if undecided or not self.judged else "success"
+        return "inconclusive" if undecided or not self.judged or not complete else "success"

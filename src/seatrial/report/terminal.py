@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from seatrial.printable import printable
 from seatrial.report.tally import Row, Tally
 from seatrial.verdict import Verdict
 
@@ -13,7 +14,7 @@ MOST_SHOWN = 200
 _COLOUR = {Verdict.FAILED: "red", Verdict.ERROR: "red", Verdict.PASSED: "green"}
 
 
-def show(reporter: Any, tally: Tally, problems: list[str], folder: Path) -> None:
+def show(reporter: Any, tally: Tally, problems: list[str], folder: Path, complete: bool) -> None:
     """Write the summary through pytest's terminal, which knows width and colours."""
     page = _Page(reporter)
     _findings(page, tally.open)
@@ -21,10 +22,10 @@ def show(reporter: Any, tally: Tally, problems: list[str], folder: Path) -> None
     _unknown(page, [row for row in tally.open if row["verdict"] == Verdict.CANNOT_TELL])
     _blocked(page, [row for row in tally.open if row["verdict"] == Verdict.NOT_RUN])
     if problems:
-        page.heading("waivers that hide nothing")
+        page.heading("the run fails because of")
         for problem in problems:
             page.line(problem, "red")
-    _counts(page, tally)
+    _counts(page, tally, complete)
     page.line(f"results: {folder / 'results.jsonl'}")
 
 
@@ -37,15 +38,15 @@ class _Page:
         self.quiet = reporter.config.get_verbosity() < 0
 
     def heading(self, text: str) -> None:
-        self._writer.sep("─", text, bold=True)
+        self._writer.sep("─", printable(text), bold=True)
 
     def line(self, text: str = "", *markup: str) -> None:
-        self._writer.line(text, **dict.fromkeys(markup, True))
+        self._writer.line(printable(text), **dict.fromkeys(markup, True))
 
     def paragraph(self, label: str, text: str, indent: int, *markup: str) -> None:
         """A labelled text, wrapped under itself."""
         first = f"{' ' * indent}{label:<{14 - indent}} "
-        for number, part in enumerate(_wrap(text, self.width - len(first))):
+        for number, part in enumerate(_wrap(printable(text), self.width - len(first))):
             self.line((first if number == 0 else " " * len(first)) + part, *markup)
 
 
@@ -133,8 +134,8 @@ def _blocked(page: _Page, rows: list[Row]) -> None:
         page.paragraph(", ".join(dict.fromkeys(ids)), reason, 2, "yellow")
 
 
-def _counts(page: _Page, tally: Tally) -> None:
-    page.heading("verdicts")
+def _counts(page: _Page, tally: Tally, complete: bool) -> None:
+    page.heading("verdicts" if complete else "verdicts until the run was stopped")
     names = list(_shown(tally))
     wide = max((len(name) for name in names), default=0)
     for name in names:
@@ -143,7 +144,8 @@ def _counts(page: _Page, tally: Tally) -> None:
         colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
         page.line(f"{name:<{wide}}  {words}", colour)
     if len(names) < len(tally.counts):
-        page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right", "green")
+        so_far = "" if complete else " so far"
+        page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right{so_far}", "green")
 
 
 def _shown(tally: Tally) -> Iterator[str]:
