@@ -7,11 +7,11 @@ from seatrial.exposure import exits
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
+from seatrial.rdma import DEVICES
 from seatrial.requirement import Outcomes, requirement
 from seatrial.serving import Group, Role
 
 INJECT = "sidecar.istio.io/inject"
-INFINIBAND = "/dev/infiniband"
 
 
 @requirement(
@@ -67,7 +67,7 @@ def test_containers_are_not_privileged(role: Role) -> Outcomes:
     if not node.boolean:
         return
     if _mounts_infiniband(role):
-        raise NotApplicable(f"the {role.name} reaches {INFINIBAND} by being privileged (RDM-02)")
+        raise NotApplicable(f"the {role.name} reaches {DEVICES} by being privileged (RDM-02)")
     yield Finding(node, f"privileged: true in the {role.name}", "no privileged container")
 
 
@@ -75,7 +75,7 @@ def _mounts_infiniband(role: Role) -> bool:
     mounts = {
         (mount["mountPath"].text or "").rstrip("/"): mount["name"].text for mount in role.container["volumeMounts"]
     }
-    names = [name for path, name in mounts.items() if path in (INFINIBAND, "/dev")]
+    names = [name for path, name in mounts.items() if path in (DEVICES, "/dev")]
     return any(role.template.volumes[name]["hostPath"].exists for name in names if name in role.template.volumes)
 
 
