@@ -17,7 +17,7 @@ _OFFLOADING = ("cpu_offload_gb", "offload_group_size", "kt_weight_path", "kt_num
 
 
 @dataclass(frozen=True, slots=True)
-class Fraction:
+class MemoryFraction:
     """`--mem-fraction-static`: what is given, else the release's default, else None with the reason."""
 
     value: float | None
@@ -38,7 +38,7 @@ class Occupancy:
     accelerator: Accelerator
     usable_gib: float
     sizes: Parallelism
-    fraction: Fraction
+    fraction: MemoryFraction
     cache_bytes: int
 
     @property
@@ -106,20 +106,20 @@ def _usable(accelerator: Accelerator) -> float:
     return accelerator.gpu.usable_gib
 
 
-def _fraction(role: Role, tp: int) -> Fraction:
+def _fraction(role: Role, tp: int) -> MemoryFraction:
     use = role.given("mem_fraction_static")
     if use is not None:
         value = role.value("mem_fraction_static")
         if not use.valid:
             raise Blocked("ARG-05", f"the value of {use.typed} is not a number")
         known = isinstance(value, int | float) and not isinstance(value, bool)
-        return Fraction(float(value) if known else None, f"the value of {use.typed} is not known", stated=True)
+        return MemoryFraction(float(value) if known else None, f"the value of {use.typed} is not known", stated=True)
     try:
         question = "the default of --mem-fraction-static"
         default = role.across_versions(lambda version: memory.default_fraction(version, tp), question)
     except CannotTell as unknown:
-        return Fraction(None, unknown.reason)
-    return Fraction(default, f"SGLang {role.version} computes --mem-fraction-static when it starts")
+        return MemoryFraction(None, unknown.reason)
+    return MemoryFraction(default, f"SGLang {role.version} computes --mem-fraction-static when it starts")
 
 
 def _cache_bytes(role: Role) -> int:
