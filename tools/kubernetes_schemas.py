@@ -6,7 +6,7 @@
     python tools/kubernetes_schemas.py --check    # exit code 1 if the file would change
 
 All minors share one table: a field says in which minors it exists, so a struct that never changed is stored once, and
-"known from 1.33" can be answered without a second file. The notation is described in seatrial.manifests.shapes.
+"known from 1.33" can be answered without a second file. The notation is described in seatrial.manifests.api_types.
 """
 
 import argparse

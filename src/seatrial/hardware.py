@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from seatrial.finding import CannotTell, Place
-from seatrial.knowledge import gpus as catalogue
-from seatrial.knowledge import instances, super_nodes
+from seatrial.knowledge import gpus, instances, super_nodes
 from seatrial.knowledge.gpus import Gpu
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
@@ -69,23 +68,23 @@ class Hardware:
 
     def _of_super_node(self) -> Iterator[Accelerator]:
         node = self._gpu_type
-        for entry, gpu in zip((node.text or "").split(","), catalogue.of_super_node(node.text or ""), strict=True):
+        for entry, gpu in zip((node.text or "").split(","), gpus.of_super_node(node.text or ""), strict=True):
             if gpu is not None:
                 yield Accelerator(gpu, f"annotation gpu-type {entry.strip()}", node)
 
     def _of_labels(self) -> Iterator[Accelerator]:
         for product, place in allowed_values(self.role.template, PRODUCT):
-            gpu = catalogue.gpu(product)
+            gpu = gpus.gpu(product)
             if gpu is not None:
                 yield Accelerator(gpu, f"label {PRODUCT}={product}", place)
         for name, where in self.instance_types:
-            gpu = catalogue.of_instance_type(name)
+            gpu = gpus.of_instance_type(name)
             if gpu is not None:
                 yield Accelerator(gpu, f"instance type {name}", where)
 
     def _of_target(self) -> Iterator[Accelerator]:
         name = self.target.get("pool.gpu_model")
-        gpu = catalogue.gpu(name) if name else None
+        gpu = gpus.gpu(name) if name else None
         if gpu is not None:
             yield Accelerator(gpu, "the fact pool.gpu_model", self.role.gpu_limit)
 

@@ -13,7 +13,7 @@ from seatrial.lws import releases
 from seatrial.lws.reading import at
 from seatrial.lws.releases import Release
 from seatrial.manifests import crd, schema
-from seatrial.manifests.catalogue import Catalogue, Layer
+from seatrial.manifests.api_types import Catalogue, Layer
 from seatrial.manifests.shapes import Shape
 from seatrial.manifests.violation import Path, Violation, describe
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from seatrial.knowledge import kubernetes
 from seatrial.manifests import schema
-from seatrial.manifests.catalogue import Catalogue
+from seatrial.manifests.api_types import Catalogue
 from seatrial.manifests.shapes import DEEPEST, SCALARS, Listing, Mapped, Shape, Struct
 from seatrial.manifests.violation import Kind, Path, Violation, describe
 

@@ -3,7 +3,7 @@
 from functools import cache
 
 from seatrial.knowledge import kubernetes
-from seatrial.manifests.catalogue import Catalogue, Entry, Layer
+from seatrial.manifests.api_types import Catalogue, Entry, Layer
 from seatrial.manifests.shapes import Shape
 from seatrial.manifests.violation import Path, Violation
 
