@@ -179,6 +179,12 @@ def test_a_path_named_twice_counts_once(tmp_path: Path) -> None:
     assert len(manifests.documents) == 1
 
 
+def test_the_report_of_an_earlier_run_is_no_manifest(tmp_path: Path) -> None:
+    path = folder(tmp_path, a_yaml=POD, report_json="{}", results_jsonl="")
+    [manifests] = Trial([path], None, "default", None, TODAY).sets
+    assert [document.title for document in manifests.documents] == ["Pod/a"]
+
+
 def test_utf_32(tmp_path: Path) -> None:
     [line] = problems([folder(tmp_path, a_yaml=POD.encode("utf-32"))])
     assert "iconv -f UTF-32" in line

@@ -265,6 +265,20 @@ def test_an_installed_checkout_serves_other_folders(place: Path) -> None:
     assert set(rows(place)) == {"IMG-01"}
 
 
+def test_a_project_with_tests_of_its_own(place: Path) -> None:
+    (place / "pytest.ini").write_text("[pytest]\ntestpaths = mine\n")
+    (place / "mine").mkdir()
+    (place / "mine" / "test_mine.py").write_text("def test_images_are_pinned_of_mine(): assert 1\n")
+    done = run(place, "--manifests=set", "-k", "images_are_pinned")
+    assert "1 failed, 1 passed" in done.stdout, done.stdout + done.stderr
+    assert set(rows(place)) == {"IMG-01"}
+
+
+def test_a_requirement_is_selected_by_its_id(place: Path) -> None:
+    run(place, "suite", "--manifests", "set", "-k", "MY-02")
+    assert set(rows(place)) == {"MY-02"}
+
+
 def test_listing_without_a_terminal(place: Path) -> None:
     done = run(place, "suite", "--list-requirements", "-p", "no:terminal")
     assert done.returncode == 4

@@ -46,6 +46,7 @@ class RequirementItem(pytest.Item):
     def __init__(self, *, requirement: Requirement, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.requirement = requirement
+        self.extra_keyword_matches.add(requirement.id)  # for -k TOP-04
         self.judgements: list[Judgement] = []
 
     def setup(self) -> None:

@@ -40,6 +40,16 @@ def _find_suites(config: pytest.Config) -> None:
     """Outside a checkout `pytest -m static --manifests DIR` means the suites that came with the wheel."""
     if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR and _wanted(config):
         config.args = [str(shipped.suites())]
+    elif options.value(config, "--manifests") and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        if not _only_ours(config):  # a project with tests of its own, which run as well
+            config.args = [*config.args, str(shipped.suites())]
+
+
+def _only_ours(config: pytest.Config) -> bool:
+    """Whether the run is about the shipped suites and nothing else."""
+    suites = shipped.suites().resolve()
+    named = (argument.partition("::")[0] for argument in config.args)
+    return all((config.invocation_params.dir / argument).resolve().is_relative_to(suites) for argument in named)
 
 
 def _wanted(config: pytest.Config) -> bool:
@@ -81,8 +91,7 @@ def _prepare_controller(config: pytest.Config) -> None:
     if "-" in (options.value(config, "--manifests") or ()):
         raise pytest.UsageError("--manifests -: only one process can read standard input; leave out -n, or use a file")
     _check_input(config)
-    suites = shipped.suites().resolve()
-    if all((config.invocation_params.dir / argument).resolve().is_relative_to(suites) for argument in config.args):
+    if _only_ours(config):
         _leave_the_summary_to_us(config)
 
 
@@ -111,7 +120,8 @@ def _check_input(config: pytest.Config) -> None:
         with _standard_input(config):
             config.stash[TRIAL].check(_progress(config))
     except UsageError as problem:
-        raise pytest.UsageError("\n".join(map(printable, problem.problems))) from None
+        lines = (printable(line).replace("\n", "\\n") for line in problem.problems)
+        raise pytest.UsageError("\n".join(lines)) from None
 
 
 def _progress(config: pytest.Config) -> Callable[[int, int], None]:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 SUFFIXES = (".yaml", ".yml", ".json")
 KUSTOMIZATION = "Kustomization"  # kustomize reads a file of this name too
+REPORT = ("report.json", "results.jsonl")  # what a run leaves behind, perhaps in the folder that it judged
 STDIN = "-"
 # An object in etcd is at most 1.5 MiB; nothing that is applied to a cluster comes near this.
 LARGEST_FILE = 16 * 1024 * 1024
@@ -113,6 +114,8 @@ def _hidden(path: Path, below: Path) -> bool:
 
 def _is_manifest(path: Path) -> bool:
     """Whether the name says so; a link that leads nowhere is one too, and reading it will say what is wrong."""
+    if path.name == REPORT[0] and path.with_name(REPORT[1]).exists():
+        return False
     return (path.suffix in SUFFIXES or path.name == KUSTOMIZATION) and not path.is_dir()
 
 
