@@ -305,3 +305,23 @@ def test_heavy_packages_are_not_imported(place: Path) -> None:
         [sys.executable, "-c", code, heavy], cwd=place, env=environment, text=True, capture_output=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_narrow_screens(place: Path) -> None:
+    """Words that are wider than their column are taken apart at dots; long lists of ids stand above their reason."""
+    finding = 'Finding(document["spec"]["aVeryLongName"]["anotherVeryLongName"]["name"], "a", "another name")'
+    text = SUITE.replace('Finding(document["metadata"]["name"], "a", "another name")', finding)
+    blocked = '\n@requirement("MY-1{0}", **A)\ndef test_blocked_{0}(deployment):\n    """A pod MUST start."""\n    raise Blocked("MY-02", "its name is a")\n    yield\n'
+    (place / "suite" / "static" / "test_my.py").write_text(text + "".join(map(blocked.format, range(9))))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "seatrial.plugin", "suite", "--manifests", "set", "--report-dir", "out"],
+        cwd=place, env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "48"}, text=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert "Pod/a spec.aVeryLongName.\n               anotherVeryLongName.name\n" in done.stdout, done.stdout
+    assert (
+        "  MY-06, MY-10, MY-11, MY-12, MY-13, MY-14,\n  MY-15, MY-16, MY-17, MY-18\n               blocked by MY-02"
+        in done.stdout
+    )
+    assert "\nset  1 error, 1 failed, 10 not run,\n     1 cannot tell, 1 warned, 1 passed,\n" in done.stdout
+    summary = done.stdout.partition("─")[2].partition("\nresults:")[0]
+    assert max(map(len, summary.splitlines())) <= 48

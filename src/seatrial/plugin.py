@@ -40,9 +40,10 @@ def _find_suites(config: pytest.Config) -> None:
     """Outside a checkout `pytest -m static --manifests DIR` means the suites that came with the wheel."""
     if config.args_source is pytest.Config.ArgsSource.INVOCATION_DIR and _wanted(config):
         config.args = [str(shipped.suites())]
-    elif options.value(config, "--manifests") and config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-        if not _only_ours(config):  # a project with tests of its own, which run as well
-            config.args = [*config.args, str(shipped.suites())]
+    testpaths = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if testpaths and options.value(config, "--manifests") and not _only_ours(config):
+        # A project with tests of its own: those run as well.
+        config.args = [*config.args, str(shipped.suites())]
 
 
 def _only_ours(config: pytest.Config) -> bool:

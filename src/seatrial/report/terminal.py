@@ -1,5 +1,6 @@
 """The summary that a person reads: findings by file, what could not be told, the counts of each set."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from seatrial.verdict import Verdict
 
 # More than this is a list for a program; it stands complete in results.jsonl.
 MOST_SHOWN = 200
+_COLUMN = 15
+_JOINT = "\N{NO-BREAK SPACE}"
 _COLOUR = {Verdict.FAILED: "red", Verdict.ERROR: "red", Verdict.PASSED: "green"}
 
 
@@ -25,6 +28,7 @@ def show(reporter: Any, tally: Tally, problems: list[str], folder: Path, complet
         page.heading("the run fails because of")
         for problem in problems:
             page.line(problem, "red")
+        page.gap()
     _counts(page, tally, complete)
     page.line(f"results: {folder / 'results.jsonl'}")
 
@@ -34,7 +38,7 @@ class _Page:
 
     def __init__(self, reporter: Any) -> None:
         self._writer = reporter._tw
-        self.width = max(60, min(self._writer.fullwidth, 140))
+        self.width = max(40, min(self._writer.fullwidth, 140))
         self.quiet = reporter.config.get_verbosity() < 0
 
     def heading(self, text: str) -> None:
@@ -43,19 +47,43 @@ class _Page:
     def line(self, text: str = "", *markup: str) -> None:
         self._writer.line(printable(text), **dict.fromkeys(markup, True))
 
+    def gap(self) -> None:
+        """An empty line between things, which a quiet run does without."""
+        if not self.quiet:
+            self.line()
+
     def paragraph(self, label: str, text: str, indent: int, *markup: str) -> None:
-        """A labelled text, wrapped under itself."""
-        first = f"{' ' * indent}{label:<{14 - indent}} "
-        for number, part in enumerate(_wrap(printable(text), self.width - len(first))):
-            self.line((first if number == 0 else " " * len(first)) + part, *markup)
+        """A labelled text in a column of its own; a label that is too long for its column stands above the text."""
+        first = f"{' ' * indent}{label:<{_COLUMN - 1 - indent}} "
+        if len(first) > _COLUMN:
+            for part in _wrap(label, self.width - indent):
+                self.line(" " * indent + part, *markup)
+            first = " " * _COLUMN
+        for number, part in enumerate(_wrap(printable(text), self.width - _COLUMN)):
+            self.line((first if number == 0 else " " * _COLUMN) + part, *markup)
 
 
 def _wrap(text: str, width: int) -> list[str]:
     return [
         part
         for line in text.splitlines() or [""]
-        for part in textwrap.wrap(line, max(width, 30), break_on_hyphens=False) or [""]
+        for part in textwrap.wrap(_breakable(line, width), width, break_on_hyphens=False) or [""]
     ]
+
+
+def _breakable(line: str, width: int) -> str:
+    """The line with words that are wider than the column, paths mostly, taken apart after their dots and slashes."""
+    return " ".join(piece for word in line.split(" ") for piece in _pieces(word, width))
+
+
+def _pieces(word: str, width: int) -> Iterator[str]:
+    piece = ""
+    for part in re.findall(r"[^./,]*[./,]?", word) if len(word) > width else [word]:
+        if piece and len(piece) + len(part) > width:
+            yield piece
+            piece = ""
+        piece += part
+    yield piece
 
 
 Found = list[tuple[Row, dict[str, Any]]]
@@ -98,7 +126,7 @@ def _requirement(page: _Page, row: Row, findings: list[dict[str, Any]]) -> None:
     for label in ("why", "fix", "source"):
         for text in dict.fromkeys(finding[label] for finding in findings if finding[label]):
             page.paragraph(label, text, 2)
-    page.line()
+    page.gap()
 
 
 def _errors(page: _Page, rows: list[Row]) -> None:
@@ -107,7 +135,10 @@ def _errors(page: _Page, rows: list[Row]) -> None:
     page.heading("errors of seatrial's own")
     for row in rows:
         page.paragraph(row["requirement"], f"{row['reason']} (set {row['set']})", 2, "red")
-    page.line("  The manifests are not to blame. Run again with --tb=long to see where, and please report it.")
+    page.paragraph(
+        "", "The manifests are not to blame. Run again with --tb=long to see where, and please report it.", 2
+    )
+    page.gap()
 
 
 def _unknown(page: _Page, rows: list[Row]) -> None:
@@ -121,6 +152,7 @@ def _unknown(page: _Page, rows: list[Row]) -> None:
         page.paragraph(", ".join(dict.fromkeys(ids)), reason, 2, "yellow")
         if supply:
             page.paragraph("", f"→ {supply}", 2)
+    page.gap()
 
 
 def _blocked(page: _Page, rows: list[Row]) -> None:
@@ -132,6 +164,7 @@ def _blocked(page: _Page, rows: list[Row]) -> None:
         grouped.setdefault(row["reason"], []).append(row["requirement"])
     for reason, ids in grouped.items():
         page.paragraph(", ".join(dict.fromkeys(ids)), reason, 2, "yellow")
+    page.gap()
 
 
 def _counts(page: _Page, tally: Tally, complete: bool) -> None:
@@ -140,9 +173,10 @@ def _counts(page: _Page, tally: Tally, complete: bool) -> None:
     wide = max((len(name) for name in names), default=0)
     for name in names:
         counts = tally.counts[name]
-        words = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+        words = ", ".join(f"{counts[verdict]} {verdict}".replace(" ", _JOINT) for verdict in Verdict if counts[verdict])
         colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
-        page.line(f"{name:<{wide}}  {words}", colour)
+        for number, part in enumerate(_wrap(words, max(page.width - wide - 2, 30))):
+            page.line(f"{name if number == 0 else '':<{wide}}  {part}".replace(_JOINT, " "), colour)
     if len(names) < len(tally.counts):
         so_far = "" if complete else " so far"
         page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right{so_far}", "green")
