@@ -135,9 +135,7 @@ def _errors(page: _Page, rows: list[Row]) -> None:
     page.heading("errors of seatrial's own")
     for row in rows:
         page.paragraph(row["requirement"], f"{row['reason']} (set {row['set']})", 2, "red")
-    page.paragraph(
-        "", "The manifests are not to blame. Run again with --tb=long to see where, and please report it.", 2
-    )
+    page.paragraph("", "The manifests are not to blame. Run again with --tb=long to see where; please report it.", 2)
     page.gap()
 
 
@@ -175,7 +173,7 @@ def _counts(page: _Page, tally: Tally, complete: bool) -> None:
         counts = tally.counts[name]
         words = ", ".join(f"{counts[verdict]} {verdict}".replace(" ", _JOINT) for verdict in Verdict if counts[verdict])
         colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
-        for number, part in enumerate(_wrap(words, max(page.width - wide - 2, 30))):
+        for number, part in enumerate(_wrap(words, max(page.width - wide - 2, 20))):
             page.line(f"{name if number == 0 else '':<{wide}}  {part}".replace(_JOINT, " "), colour)
     if len(names) < len(tally.counts):
         so_far = "" if complete else " so far"
