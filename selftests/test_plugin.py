@@ -234,6 +234,28 @@ def test_the_report_stands_in_the_current_folder(place: Path) -> None:
     assert not (place / "set" / "reports").exists()
 
 
+def test_rows_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    program = """
+import resource, signal, sys, pytest
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+from pathlib import Path
+from types import SimpleNamespace
+from seatrial.report.recorder import Recorder
+recorder = Recorder(SimpleNamespace(option=None, getoption=lambda dest: "."))
+recorder._stream = open("results.jsonl", "wb", buffering=0)
+recorder._write([SimpleNamespace(line="a" * 300)])
+try:
+    recorder._write([SimpleNamespace(line="b" * 300), SimpleNamespace(line="c" * 600)])
+except OSError:
+    sys.exit(7)
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, timeout=60)
+    assert done.returncode == 7
+    assert (tmp_path / "results.jsonl").read_text() == "a" * 300 + "\n"
+
+
 def test_a_disk_that_fills_up_ends_the_run(place: Path) -> None:
     (place / "out").mkdir()
     (place / "out" / "results.jsonl").symlink_to("/dev/full")

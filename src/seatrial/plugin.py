@@ -131,7 +131,12 @@ def _progress(config: pytest.Config) -> Callable[[int, int], None]:
     started = time.monotonic()
 
     def tell(done: int, total: int) -> None:
-        if reporter is not None and reporter.isatty and done % 20 == 0 and time.monotonic() - started > 1:
+        if (
+            reporter is not None
+            and reporter.isatty
+            and (done % 20 == 0 or done == total)
+            and time.monotonic() - started > 1
+        ):
             reporter.rewrite(f"reading sets: {done} of {total}", erase=True)
 
     return tell

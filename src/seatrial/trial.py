@@ -72,6 +72,7 @@ class Trial:
                 problems.extend(str(problem).splitlines())
             except TargetError as problem:
                 problems.extend(problem.problems)
+        self._progress(len(locations), len(locations))
         problems.extend(_bad_waivers(found, self._today))
         if problems:
             raise UsageError(list(dict.fromkeys(problems)))

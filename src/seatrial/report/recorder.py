@@ -4,7 +4,7 @@ import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from io import TextIOWrapper
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ class Recorder:
         # Not below rootpath, which pytest may take from the path after --manifests.
         self.folder = Path(chosen) if chosen else config.invocation_params.dir / "reports" / "latest"
         self.tally = Tally()
-        self._stream: TextIOWrapper | None = None
+        self._stream: FileIO | None = None
         self._started = datetime.now(UTC)
         self._clock = time.perf_counter()
         self._problems: list[str] = []
@@ -38,7 +38,7 @@ class Recorder:
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.tally.watched = self._config.stash[TRIAL].waived_requirements()
-            self._stream = (self.folder / "results.jsonl").open("w", encoding="utf-8", errors="backslashreplace")
+            self._stream = (self.folder / "results.jsonl").open("wb", buffering=0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "setup":
@@ -55,10 +55,19 @@ class Recorder:
             self.tally.add(requirement, row.set, Verdict(row.verdict), None if row.quiet else json.loads(row.line))
 
     def _write(self, rows: list[items.Row]) -> None:
+        """All rows of a requirement, or none where the disk is full. Raises OSError."""
         self.open()
         assert self._stream is not None
-        self._stream.writelines(row.line + "\n" for row in rows)
-        self._stream.flush()
+        text = "".join(row.line + "\n" for row in rows)
+        rest = memoryview(text.encode("utf-8", "backslashreplace"))
+        start = self._stream.tell()
+        try:
+            while rest:
+                rest = rest[self._stream.write(rest) :]
+        except OSError:
+            with suppress(OSError):
+                self._stream.truncate(start)
+            raise
 
     def cannot_write(self, error: OSError) -> str:
         """One line for the user."""
@@ -68,8 +77,7 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self._stream is None:
             return
-        with suppress(OSError):  # the row that did not fit has been told already
-            self._stream.close()
+        self._stream.close()
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         self._complete = ended and not session.shouldstop and not session.shouldfail
         if exitstatus == pytest.ExitCode.OK:
