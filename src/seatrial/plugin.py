@@ -131,12 +131,8 @@ def _progress(config: pytest.Config) -> Callable[[int, int], None]:
     started = time.monotonic()
 
     def tell(done: int, total: int) -> None:
-        if (
-            reporter is not None
-            and reporter.isatty
-            and (done % 20 == 0 or done == total)
-            and time.monotonic() - started > 1
-        ):
+        due = done % 20 == 0 or done == total
+        if due and reporter is not None and reporter.isatty and time.monotonic() - started > 1:
             reporter.rewrite(f"reading sets: {done} of {total}", erase=True)
 
     return tell
