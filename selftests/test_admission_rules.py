@@ -5,7 +5,8 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from seatrial import admission, catalogue
+from seatrial import catalogue
+from seatrial.api_server import admission
 from seatrial.finding import CannotTell, Finding
 from seatrial.judge import judge
 from seatrial.lws.admission import Rule
@@ -95,7 +96,7 @@ def test_every_rule_of_the_webhook_is_asked_for() -> None:
 
 
 def test_unknown_release_is_settled_by_agreement() -> None:
-    from seatrial.leader_worker_set import leader_worker_sets
+    from seatrial.workload.leader_worker_set import leader_worker_sets
 
     lws = _set({"spec/replicas": -1}, None).once(leader_worker_sets)[0]
     assert [type(outcome) for outcome in admission.refused(lws, "replicas")] == [Finding]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from seatrial.claims import claims, uses
 from seatrial.manifest_set import load_texts
+from seatrial.storage.claims import claims, uses
 from seatrial.target import Target
 
 SPEC = "{volumes: [{name: v, persistentVolumeClaim: {claimName: c}}], containers: [{volumeMounts: [{name: v}]}]}"

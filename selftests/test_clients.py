@@ -2,10 +2,10 @@
 
 import pytest
 
-from seatrial.clients import clients
 from seatrial.manifest_set import ManifestSet, load_texts
+from seatrial.network.clients import clients
 from seatrial.target import Target
-from seatrial.variables import Variable, hidden_sources, variables
+from seatrial.workload.variables import Variable, hidden_sources, variables
 
 POD = """
 apiVersion: v1

@@ -4,7 +4,11 @@ import base64
 
 import pytest
 
-from seatrial.credentials import (
+from seatrial.finding import CannotTell
+from seatrial.manifest_set import ManifestSet, load_texts
+from seatrial.manifests.document import Node
+from seatrial.target import Target
+from seatrial.workload.credentials import (
     SecretKey,
     is_placeholder,
     is_secret_name,
@@ -12,11 +16,7 @@ from seatrial.credentials import (
     plain_variables,
     requires_key,
 )
-from seatrial.finding import CannotTell
-from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.manifests.document import Node
-from seatrial.serving import Role, groups
-from seatrial.target import Target
+from seatrial.workload.serving import Role, groups
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from seatrial.disruption_budgets import DisruptionBudget, budgets
 from seatrial.manifest_set import load_texts
 from seatrial.target import Target
+from seatrial.workload.disruption_budgets import DisruptionBudget, budgets
 
 WORKLOADS = """
 apiVersion: leaderworkerset.x-k8s.io/v1

@@ -2,12 +2,13 @@
 
 import pytest
 
-from seatrial import catalogue, rdma
+from seatrial import catalogue
 from seatrial.judge import judge
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.serving import groups
+from seatrial.nodes import rdma
 from seatrial.target import Target
 from seatrial.verdict import Verdict
+from seatrial.workload.serving import groups
 
 LWS = """
 apiVersion: leaderworkerset.x-k8s.io/v1

@@ -2,11 +2,11 @@
 
 import pytest
 
-from seatrial.environments import sample_environment
 from seatrial.manifest_set import load_texts
 from seatrial.manifests.shell.values import Value
-from seatrial.serving import groups
 from seatrial.target import Target
+from seatrial.workload.environments import sample_environment
+from seatrial.workload.serving import groups
 
 WORKLOAD = """
 apiVersion: apps/v1

@@ -2,10 +2,10 @@
 
 import pytest
 
-from seatrial.exposure import exits
 from seatrial.manifest_set import load_texts
-from seatrial.serving import groups
+from seatrial.network.exposure import exits
 from seatrial.target import Target
+from seatrial.workload.serving import groups
 
 SERVER = """
 apiVersion: apps/v1

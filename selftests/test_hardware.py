@@ -7,15 +7,15 @@ import pytest
 
 from seatrial import shipped
 from seatrial.agreement import statements
-from seatrial.capacity import needs
 from seatrial.finding import CannotTell
-from seatrial.gpu_memory import occupancies
-from seatrial.hardware import hardware, need_accelerators
 from seatrial.knowledge.images import cuda_of_tag
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.parallelism import parallelism
-from seatrial.serving import Role, groups
+from seatrial.nodes.capacity import needs
+from seatrial.nodes.gpu_memory import occupancies
+from seatrial.nodes.hardware import hardware, need_accelerators
 from seatrial.target import Target, parse
+from seatrial.workload.parallelism import parallelism
+from seatrial.workload.serving import Role, groups
 
 SELECTOR = "          node.kubernetes.io/instance-type: PNV6.32XLARGE1280\n"
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from seatrial.engine_variables import engine_variable
-from seatrial.host_ports import HostPort, can_meet, host_pods, pairs
-from seatrial.interfaces import is_concrete
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.serving import groups
+from seatrial.network.host_ports import HostPort, can_meet, host_pods, pairs
+from seatrial.network.interfaces import is_concrete
 from seatrial.target import Target
+from seatrial.workload.engine_variables import engine_variable
+from seatrial.workload.serving import groups
 
 SGLANG = """
 apiVersion: v1

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from seatrial.finding import CannotTell
-from seatrial.images import images, mirror, unreachable
 from seatrial.knowledge.images import reference
 from seatrial.manifest_set import ManifestSet, load_texts
 from seatrial.target import Target, parse
+from seatrial.workload.images import images, mirror, unreachable
 
 POD = """
 apiVersion: v1

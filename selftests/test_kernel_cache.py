@@ -2,11 +2,11 @@
 
 import pytest
 
-from seatrial import kernel_cache
 from seatrial.finding import CannotTell
 from seatrial.manifest_set import load_texts
-from seatrial.serving import Role, groups
+from seatrial.storage import kernel_cache
 from seatrial.target import Target
+from seatrial.workload.serving import Role, groups
 
 POD = """
 apiVersion: v1

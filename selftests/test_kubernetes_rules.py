@@ -2,9 +2,9 @@
 
 import pytest
 
-from seatrial import couplings
+from seatrial.api_server import couplings
+from seatrial.api_server.kubernetes_target import is_served, strict_violations
 from seatrial.finding import CannotTell
-from seatrial.kubernetes_target import is_served, strict_violations
 from seatrial.manifest_set import load_texts
 from seatrial.manifests.document import Document
 from seatrial.target import Target

@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seatrial import catalogue, definition_file
+from seatrial import catalogue
+from seatrial.api_server import definition_file
 from seatrial.finding import NotApplicable
 from seatrial.judge import Judgement, judge
-from seatrial.lws_installation import installation, minor_of_definition
 from seatrial.manifest_set import ManifestSet, load_texts
 from seatrial.manifests.source import UnreadableManifest
 from seatrial.target import Target
 from seatrial.verdict import Verdict
+from seatrial.workload.lws_installation import installation, minor_of_definition
 
 CONTROLLER = """
 apiVersion: apps/v1

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.download import downloads
 from seatrial.finding import CannotTell
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.model import directory_written, served
-from seatrial.model_volumes import model_volumes
-from seatrial.serving import groups
+from seatrial.storage.download import downloads
+from seatrial.storage.model import directory_written, served
+from seatrial.storage.model_volumes import model_volumes
 from seatrial.target import Target, parse
+from seatrial.workload.serving import groups
 
 SERVER = """
 apiVersion: apps/v1

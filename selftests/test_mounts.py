@@ -4,7 +4,7 @@ import pytest
 
 from seatrial.finding import CannotTell
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.mounts import Directory, absolute, directory, volumes
+from seatrial.storage.mounts import Directory, absolute, directory, volumes
 from seatrial.target import Target
 
 POD = """

@@ -4,11 +4,11 @@ from textwrap import indent
 
 import pytest
 
-from seatrial import network_policies
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.network_policies import ALL_PORTS, CLUSTER_DNS, OUTSIDE, Peer, isolating, opening, peer_of
-from seatrial.pods import SetPod, pods
+from seatrial.network import network_policies
+from seatrial.network.network_policies import ALL_PORTS, CLUSTER_DNS, OUTSIDE, Peer, isolating, opening, peer_of
 from seatrial.target import Target
+from seatrial.workload.pods import SetPod, pods
 
 POD = """
 apiVersion: v1

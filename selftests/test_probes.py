@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from seatrial.manifest_set import load_texts
-from seatrial.probes import Probe, is_loopback, probe, probes
 from seatrial.target import Target
+from seatrial.workload.probes import Probe, is_loopback, probe, probes
 
 
 def _probe(text: str) -> Probe:

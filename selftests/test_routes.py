@@ -6,9 +6,9 @@ from textwrap import dedent
 import pytest
 
 from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.routes import granted, has_port, routes, seconds, timeout
-from seatrial.service_links import link_names
+from seatrial.network.routes import granted, has_port, routes, seconds, timeout
 from seatrial.target import Target
+from seatrial.workload.service_links import link_names
 
 
 def _set(text: str) -> ManifestSet:

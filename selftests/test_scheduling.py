@@ -2,11 +2,11 @@
 
 import pytest
 
-from seatrial.fact_types import Taint
 from seatrial.manifest_set import load_texts
 from seatrial.manifests.workloads import PodTemplate
-from seatrial.scheduling import ABSENT, INSTANCE_TYPE, Absent, allowed_values, fit, tolerates
+from seatrial.nodes.scheduling import ABSENT, INSTANCE_TYPE, Absent, allowed_values, fit, tolerates
 from seatrial.target import Target
+from seatrial.target.fact_types import Taint
 
 NODE = {INSTANCE_TYPE: "PNV6.32XLARGE1280", "gpus": "8"}
 

@@ -3,9 +3,9 @@
 import pytest
 
 from seatrial.manifest_set import load_texts
-from seatrial.pods import pods
-from seatrial.scraping import Scrape, scrapes
+from seatrial.network.scraping import Scrape, scrapes
 from seatrial.target import Target
+from seatrial.workload.pods import pods
 
 BASE = """
 apiVersion: v1

@@ -3,9 +3,9 @@
 import pytest
 
 from seatrial.manifest_set import load_texts
-from seatrial.scripts import command
-from seatrial.serving import groups
 from seatrial.target import Target
+from seatrial.workload.scripts import command
+from seatrial.workload.serving import groups
 
 SET = """
 apiVersion: v1

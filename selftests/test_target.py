@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.facts import FACTS, closest, declared
 from seatrial.target import ExistingObject, MissingFact, Taint, Target, TargetError, load, parse
-from seatrial.toml_lines import line_of, lines
-from seatrial.waiver import Waiver
+from seatrial.target.facts import FACTS, closest, declared
+from seatrial.target.toml_lines import line_of, lines
+from seatrial.target.waiver import Waiver
 
 GOOD = """\
 # where it runs

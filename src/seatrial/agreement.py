@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from seatrial.download import ModelDownload
 from seatrial.finding import Blocked
-from seatrial.hardware import COUNT, PRODUCT
 from seatrial.knowledge import gpus, images, instances, models, sglang, super_nodes
 from seatrial.knowledge.images import reference
 from seatrial.knowledge.versions import parse
-from seatrial.lws_installation import is_controller
 from seatrial.manifest_set import ManifestSet
-from seatrial.model import download_of
-from seatrial.scheduling import INSTANCE_TYPE, INSTANCE_TYPE_KEYS, allowed_values
-from seatrial.serving import Group, Role, groups
-from seatrial.super_pods import annotation, asks_for_gpus, elsewhere, selects
+from seatrial.nodes.hardware import COUNT, PRODUCT
+from seatrial.nodes.scheduling import INSTANCE_TYPE, INSTANCE_TYPE_KEYS, allowed_values
+from seatrial.nodes.super_pods import annotation, asks_for_gpus, elsewhere, selects
+from seatrial.storage.download import ModelDownload
+from seatrial.storage.model import download_of
 from seatrial.target import Target
+from seatrial.workload.lws_installation import is_controller
+from seatrial.workload.serving import Group, Role, groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _facts(markdown: bool) -> int:
     from seatrial import explain
-    from seatrial.facts import FACTS
+    from seatrial.target.facts import FACTS
 
     if markdown:
         print("\n".join(explain.facts_page()))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from seatrial import catalogue, defects, shipped
 from seatrial.defects import Defect
-from seatrial.facts import FACTS
 from seatrial.finding import Reported
 from seatrial.judge import judge
 from seatrial.manifest_set import load_texts
 from seatrial.requirement import Requirement
 from seatrial.target import Target, parse
+from seatrial.target.facts import FACTS
 from seatrial.trial import TARGET_FILE
 
 

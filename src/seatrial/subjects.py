@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from seatrial import routing, serving
-from seatrial.claims import claims
-from seatrial.download import downloads
 from seatrial.finding import NotApplicable
-from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
-from seatrial.model_volumes import model_volumes
-from seatrial.storage_classes import storage_classes
+from seatrial.network import routing
+from seatrial.storage.claims import claims
+from seatrial.storage.download import downloads
+from seatrial.storage.model_volumes import model_volumes
+from seatrial.storage.storage_classes import storage_classes
+from seatrial.workload import serving
+from seatrial.workload.leader_worker_set import leader_worker_sets
 
 
 class Subject(Protocol):

@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from seatrial import catalogue, definition_file, judge, manifest_set, shipped
+from seatrial import catalogue, judge, manifest_set, shipped
+from seatrial.api_server import definition_file
 from seatrial.judge import Judgement
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests import names

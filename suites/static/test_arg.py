@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from seatrial import model
-from seatrial.engine_variables import engine_variable
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Place
 from seatrial.knowledge import sglang, transfers
 from seatrial.knowledge.sglang import ArgError, Parsed, Use, behaviour
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role
+from seatrial.storage import model
+from seatrial.workload.engine_variables import engine_variable
+from seatrial.workload.serving import Group, Role
 
 TORCH_TIMEOUT_S = 600
 SAFE_TIMEOUT_S = 1200

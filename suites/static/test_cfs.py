@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from seatrial import model
 from seatrial.finding import Finding, NotApplicable
 from seatrial.knowledge import transfers
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.probes import startup_budget
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
-from seatrial.storage_classes import EXAMPLES, TURBO, storage_classes
+from seatrial.storage import model
+from seatrial.storage.storage_classes import EXAMPLES, TURBO, storage_classes
+from seatrial.workload.probes import startup_budget
+from seatrial.workload.serving import Role
 
 ADD_ON = "CFSTurbo"
 SMALLEST_TIB = {"high-performance": 20, "standard": 40}

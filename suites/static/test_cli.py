@@ -1,14 +1,14 @@
 """CLI: clients of the API."""
 
-from seatrial.clients import BaseUrl, Client, clients
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
-from seatrial.outside import outside
+from seatrial.network.clients import BaseUrl, Client, clients
+from seatrial.network.outside import outside
+from seatrial.network.routing import ApiService
 from seatrial.requirement import Outcomes, requirement
-from seatrial.routing import ApiService
-from seatrial.serving import Role, groups
-from seatrial.variables import Variable, variables
+from seatrial.workload.leader_worker_set import leader_worker_sets
+from seatrial.workload.serving import Role, groups
+from seatrial.workload.variables import Variable, variables
 
 KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEYS")
 

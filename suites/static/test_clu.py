@@ -4,8 +4,8 @@ from seatrial.finding import Finding
 from seatrial.knowledge import regions
 from seatrial.knowledge.versions import at_least
 from seatrial.manifest_set import ManifestSet
+from seatrial.nodes.stock import sold_in
 from seatrial.requirement import Outcomes, requirement
-from seatrial.stock import sold_in
 
 OLDEST = "1.28"
 GUIDE = "imroc/tke-guide: SGLang DeepSeek-R1 guide"

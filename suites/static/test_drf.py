@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from seatrial import mounts
 from seatrial.finding import Finding, NotApplicable
 from seatrial.knowledge.images import reference
 from seatrial.knowledge.sglang import Use
 from seatrial.manifests.document import Node
-from seatrial.model import model_path
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role
+from seatrial.storage import mounts
+from seatrial.storage.model import model_path
+from seatrial.workload.serving import Group, Role
 
 # Flags that belong to one side: addresses, the rank, keys, and what is written to logs and metrics.
 ONE_SIDED = ("host", "port", "node_rank", "api_key", "admin_api_key")

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.hardware import Accelerator, need_accelerators
 from seatrial.knowledge import nodes
 from seatrial.knowledge.gpus import CAPABILITY_ADVISED, CAPABILITY_FLOOR, CAPABILITY_FP8, documented
 from seatrial.knowledge.images import cuda_of_tag, reference
 from seatrial.manifest_set import ManifestSet
-from seatrial.model import served
+from seatrial.nodes.hardware import Accelerator, need_accelerators
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role, groups
+from seatrial.storage.model import served
+from seatrial.workload.serving import Role, groups
 
 WEIGHT_ONLY = "humming"
 FULL_MODEL = "deepseek-671b"

@@ -1,11 +1,11 @@
 """IMG: images."""
 
 from seatrial.finding import CannotTell, Finding
-from seatrial.images import images, mirror, unreachable
 from seatrial.knowledge.images import reference
 from seatrial.manifest_set import ManifestSet
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
+from seatrial.workload.images import images, mirror, unreachable
+from seatrial.workload.serving import Role
 
 
 @requirement(

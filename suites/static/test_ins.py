@@ -4,12 +4,12 @@ import re
 
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.knowledge import images, versions
-from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
-from seatrial.lws_installation import SUPPLY_MANIFESTS, Installation, installation, minor_of_definition
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
 from seatrial.requirement import Outcomes, requirement
+from seatrial.workload.leader_worker_set import LeaderWorkerSet
+from seatrial.workload.lws_installation import SUPPLY_MANIFESTS, Installation, installation, minor_of_definition
 
 NAME, NAMESPACE = "lws", "lws-system"
 KNOWN_IMAGES = ("registry.k8s.io/lws/lws", "docker.io/k8smirror/lws")

@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from seatrial.claims import exists_outside
-from seatrial.download import ModelDownload, downloads
 from seatrial.finding import CannotTell, Finding, NotApplicable, Place
 from seatrial.knowledge import models, transfers
 from seatrial.knowledge.regions import is_mainland
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import pod_templates
-from seatrial.model import SUPPLY, directory_read, directory_written, known_repository, model_path
-from seatrial.model_volumes import downloaded_checkpoint
-from seatrial.mounts import Directory, claim_name
+from seatrial.nodes.scheduling import fit
 from seatrial.requirement import Outcomes, requirement
-from seatrial.scheduling import fit
-from seatrial.serving import GPU, Group, Role, groups
+from seatrial.storage.claims import exists_outside
+from seatrial.storage.download import ModelDownload, downloads
+from seatrial.storage.model import SUPPLY, directory_read, directory_written, known_repository, model_path
+from seatrial.storage.model_volumes import downloaded_checkpoint
+from seatrial.storage.mounts import Directory, claim_name
+from seatrial.workload.serving import GPU, Group, Role, groups
 
 RETRIES = 20
 DEADLINE_RESERVE = Fraction(12, 10)

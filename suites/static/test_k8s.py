@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from seatrial import couplings
+from seatrial.api_server import couplings
+from seatrial.api_server.kubernetes_target import SUPPLY, builtin_groups, is_served, minor_of, strict_violations
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.knowledge import enumerations, operators, versions
-from seatrial.kubernetes_target import SUPPLY, builtin_groups, is_served, minor_of, strict_violations
-from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests import schema
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import is_leader_worker_set
 from seatrial.requirement import Outcomes, requirement
+from seatrial.workload.leader_worker_set import LeaderWorkerSet
 
 ORDINALS_GATE = "StatefulSetStartOrdinal"
 

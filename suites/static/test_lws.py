@@ -4,21 +4,21 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
-from seatrial.admission import SUPPLY, Subject, objections, refused
-from seatrial.autoscalers import autoscalers_of
-from seatrial.capacity import Need, needs
+from seatrial.api_server.admission import SUPPLY, Subject, objections, refused
 from seatrial.finding import CannotTell, Finding, NotApplicable, Place
 from seatrial.knowledge import nodes
-from seatrial.leader_wait import waits_for_leader
-from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
 from seatrial.lws.naming import groups_at_most, name_limit
 from seatrial.lws.releases import NEWEST, Fact
 from seatrial.lws.rollout import budget, unavailable_at_update
 from seatrial.lws.schema import API_VERSION
 from seatrial.manifests.document import Node
+from seatrial.nodes.capacity import Need, needs
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group
+from seatrial.workload.autoscalers import autoscalers_of
+from seatrial.workload.leader_wait import waits_for_leader
+from seatrial.workload.leader_worker_set import LeaderWorkerSet
+from seatrial.workload.serving import Group
 
 SHORTEST_GRACE_S = 30
 DEFAULT_SCHEDULER, VOLCANO = "default-scheduler", "volcano"

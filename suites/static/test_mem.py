@@ -3,11 +3,11 @@
 from fractions import Fraction
 
 from seatrial.finding import Finding, Place
-from seatrial.gpu_memory import Occupancy, occupancies
 from seatrial.knowledge.memory import OVERHEAD_GIB
 from seatrial.manifests.quantity import binary
+from seatrial.nodes.gpu_memory import Occupancy, occupancies
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
+from seatrial.workload.serving import Role
 
 SMALLEST_CACHE = 8_192
 SOURCES = ("sgl-project/sglang: python/sglang/srt/model_executor/model_runner.py", "sglang#322")

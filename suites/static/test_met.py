@@ -1,10 +1,10 @@
 """MET: metrics."""
 
 from seatrial.finding import Finding, NotApplicable
-from seatrial.pods import SetPod, pods
+from seatrial.network.scraping import Scrape, scrapes
 from seatrial.requirement import Outcomes, requirement
-from seatrial.scraping import Scrape, scrapes
-from seatrial.serving import Group, Role
+from seatrial.workload.pods import SetPod, pods
+from seatrial.workload.serving import Group, Role
 
 
 @requirement(

@@ -2,10 +2,10 @@
 
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.knowledge.models import Model
-from seatrial.model import served
-from seatrial.parallelism import parallelism
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
+from seatrial.storage.model import served
+from seatrial.workload.parallelism import parallelism
+from seatrial.workload.serving import Role
 
 LONGER_CONTEXT = "SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN"
 TRUE = ("1", "true", "yes", "y", "on", "t")

@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 
-from seatrial.engine_variables import engine_variable
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.host_ports import can_meet, host_pods, on_host_network, pairs
-from seatrial.interfaces import has_several_interfaces, is_concrete
-from seatrial.leader_worker_set import leader_worker_sets
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.workloads import PodTemplate
-from seatrial.probes import is_loopback
+from seatrial.network.host_ports import can_meet, host_pods, on_host_network, pairs
+from seatrial.network.interfaces import has_several_interfaces, is_concrete
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role, groups
+from seatrial.workload.engine_variables import engine_variable
+from seatrial.workload.leader_worker_set import leader_worker_sets
+from seatrial.workload.probes import is_loopback
+from seatrial.workload.serving import Group, Role, groups
 
 GLOO, NCCL = "GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"
 NODE_PORTS = range(30000, 32768)

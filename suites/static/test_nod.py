@@ -1,17 +1,17 @@
 """NOD: node pool facts: type, operating system, disks, zone, stock, labels, taints, driver."""
 
-from seatrial import pool
 from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.hardware import hardware
 from seatrial.knowledge import instances, nodes, super_nodes
 from seatrial.knowledge.versions import parse
 from seatrial.manifest_set import ManifestSet
+from seatrial.nodes import pool
+from seatrial.nodes.hardware import hardware
+from seatrial.nodes.scheduling import Absent, demands, fit, tolerates
+from seatrial.nodes.stock import sells, zones
+from seatrial.nodes.super_pods import is_super_pod
 from seatrial.requirement import Outcomes, requirement
-from seatrial.scheduling import Absent, demands, fit, tolerates
-from seatrial.serving import groups
-from seatrial.stock import sells, zones
-from seatrial.super_pods import is_super_pod
 from seatrial.target import Target
+from seatrial.workload.serving import groups
 
 GUIDE = "imroc/tke-guide: SGLang DeepSeek-R1 guide"
 NATIVE_NODES = "Tencent Cloud document 457/54485"

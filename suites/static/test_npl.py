@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Iterator
 from itertools import permutations
 
-from seatrial.download import downloads
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
-from seatrial.network_policies import (
+from seatrial.network.network_policies import (
     ALL_PORTS,
     CLUSTER_DNS,
     OUTSIDE,
@@ -19,9 +18,10 @@ from seatrial.network_policies import (
     peer_of,
     unread,
 )
-from seatrial.pods import SetPod, pods
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, groups
+from seatrial.storage.download import downloads
+from seatrial.workload.pods import SetPod, pods
+from seatrial.workload.serving import Group, groups
 
 DNS: Range = (53, 53)
 HTTPS: Range = (443, 443)

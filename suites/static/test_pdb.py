@@ -1,10 +1,10 @@
 """PDB: disruption budgets."""
 
-from seatrial.disruption_budgets import budgets, budgets_of
 from seatrial.finding import Finding, NotApplicable
-from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.manifest_set import ManifestSet
 from seatrial.requirement import Outcomes, requirement
+from seatrial.workload.disruption_budgets import budgets, budgets_of
+from seatrial.workload.leader_worker_set import LeaderWorkerSet
 
 
 @requirement(

@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from seatrial import model
 from seatrial.finding import Finding, NotApplicable
 from seatrial.knowledge.sglang import behaviour
-from seatrial.probes import Probe, is_loopback, probe, probes, startup_budget
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role
+from seatrial.storage import model
+from seatrial.workload.probes import Probe, is_loopback, probe, probes, startup_budget
+from seatrial.workload.serving import Group, Role
 
 SHORTEST_BUDGET_S = 1200
 PATIENT_TIMEOUT_S = 5

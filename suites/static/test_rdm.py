@@ -1,10 +1,10 @@
 """RDM: RDMA."""
 
-from seatrial import rdma
-from seatrial.engine_variables import engine_variable
 from seatrial.finding import CannotTell, Finding, NotApplicable
+from seatrial.nodes import rdma
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
+from seatrial.workload.engine_variables import engine_variable
+from seatrial.workload.serving import Role
 
 GID_INDEX = "NCCL_IB_GID_INDEX"
 

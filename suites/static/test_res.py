@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 
-from seatrial.capacity import needs
 from seatrial.finding import Finding, NotApplicable
-from seatrial.hardware import OTHER_MAKERS, need_gpus_per_node, on_super_node
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
 from seatrial.manifests.quantity import InvalidQuantity, parse
+from seatrial.nodes.capacity import needs
+from seatrial.nodes.hardware import OTHER_MAKERS, need_gpus_per_node, on_super_node
+from seatrial.nodes.super_pods import asks_for_gpus
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import GPU, Role, groups
-from seatrial.super_pods import asks_for_gpus
+from seatrial.workload.serving import GPU, Role, groups
 
 WHY_REFUSED = "The API server refuses the pod: GPUs are neither overcommitted nor divided."
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from seatrial.credentials import is_placeholder, plain_flags, plain_variables, requires_key, secret_keys
-from seatrial.exposure import exits
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Node
-from seatrial.rdma import DEVICES
+from seatrial.network.exposure import exits
+from seatrial.nodes.rdma import DEVICES
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role
+from seatrial.workload.credentials import is_placeholder, plain_flags, plain_variables, requires_key, secret_keys
+from seatrial.workload.serving import Group, Role
 
 INJECT = "sidecar.istio.io/inject"
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from seatrial.container_commands import ContainerCommand, container_commands
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.launch import Problem
 from seatrial.requirement import Outcomes, requirement
+from seatrial.workload.container_commands import ContainerCommand, container_commands
 
 INJECTED_LATER = keys.WORKER_INDEX_ENV  # whether the release injects it is LWS-07's question
 INJECTED = (keys.LEADER_ADDRESS_ENV, keys.GROUP_SIZE_ENV, keys.WORKER_INDEX_ENV)

@@ -6,7 +6,7 @@ from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.manifests.document import Node
 from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Role
+from seatrial.workload.serving import Role
 
 GIB = 2**30
 SMALLEST = 8 * GIB

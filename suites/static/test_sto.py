@@ -5,8 +5,15 @@ import re
 from fractions import Fraction
 from ipaddress import AddressValueError, IPv4Address
 
-from seatrial import kernel_cache
-from seatrial.claims import (
+from seatrial.finding import CannotTell, Finding, NotApplicable
+from seatrial.knowledge.models import Checkpoint
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.quantity import binary
+from seatrial.nodes.hardware import need_accelerators
+from seatrial.nodes.scheduling import Labels, allowed_values, fit, tolerates
+from seatrial.requirement import Outcomes, requirement
+from seatrial.storage import kernel_cache
+from seatrial.storage.claims import (
     READABLE_BY_MANY,
     WRITABLE_BY_MANY,
     Claim,
@@ -16,20 +23,13 @@ from seatrial.claims import (
     exists_outside,
     uses,
 )
-from seatrial.download import ModelDownload, downloads
-from seatrial.fact_types import Taint
-from seatrial.finding import CannotTell, Finding, NotApplicable
-from seatrial.hardware import need_accelerators
-from seatrial.knowledge.models import Checkpoint
-from seatrial.manifest_set import ManifestSet
-from seatrial.manifests.quantity import binary
-from seatrial.model import directory_read, directory_written
-from seatrial.model_volumes import ModelVolume, model_volumes
-from seatrial.mounts import Directory, volumes
-from seatrial.requirement import Outcomes, requirement
-from seatrial.scheduling import Labels, allowed_values, fit, tolerates
-from seatrial.serving import Role
-from seatrial.storage_classes import EXAMPLES, TURBO, StorageClass, storage_class
+from seatrial.storage.download import ModelDownload, downloads
+from seatrial.storage.model import directory_read, directory_written
+from seatrial.storage.model_volumes import ModelVolume, model_volumes
+from seatrial.storage.mounts import Directory, volumes
+from seatrial.storage.storage_classes import EXAMPLES, TURBO, StorageClass, storage_class
+from seatrial.target.fact_types import Taint
+from seatrial.workload.serving import Role
 
 GIB = 2**30
 RESERVE = Fraction(102, 100)

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 
-from seatrial import routing
 from seatrial.finding import CannotTell, Finding, NotApplicable, Place
 from seatrial.knowledge.sglang import behaviour
-from seatrial.leader_worker_set import LeaderWorkerSet
 from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate
-from seatrial.outside import is_declared, outside
-from seatrial.pods import behind
+from seatrial.network import routing
+from seatrial.network.outside import is_declared, outside
+from seatrial.network.routes import Backend, granted, has_port, routes, timeout
+from seatrial.network.routing import ApiService, api_services, is_headless
 from seatrial.requirement import Outcomes, requirement
-from seatrial.routes import Backend, granted, has_port, routes, timeout
-from seatrial.routing import ApiService, api_services, is_headless
-from seatrial.service_links import link_names, names_of
-from seatrial.serving import Group, Role, groups
+from seatrial.workload.leader_worker_set import LeaderWorkerSet
+from seatrial.workload.pods import behind
+from seatrial.workload.service_links import link_names, names_of
+from seatrial.workload.serving import Group, Role, groups
 
 RIGHT_SELECTOR = f'{keys.NAME} and {keys.WORKER_INDEX}: "0"'
 LONG_ANSWER_S = 600

@@ -3,19 +3,19 @@
 import re
 from collections.abc import Iterator
 
-from seatrial.download import downloads
-from seatrial.fact_types import Taint
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.knowledge import super_nodes
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import PodTemplate
-from seatrial.mounts import claim_name, static_volume
+from seatrial.nodes.scheduling import tolerates
+from seatrial.nodes.super_pods import annotation, asks_for_gpus, elsewhere, selects, super_pods
 from seatrial.requirement import Outcomes, requirement
-from seatrial.scheduling import tolerates
-from seatrial.serving import mentions_sglang
-from seatrial.storage_classes import TURBO, storage_class
-from seatrial.super_pods import annotation, asks_for_gpus, elsewhere, selects, super_pods
+from seatrial.storage.download import downloads
+from seatrial.storage.mounts import claim_name, static_volume
+from seatrial.storage.storage_classes import TURBO, storage_class
+from seatrial.target.fact_types import Taint
+from seatrial.workload.serving import mentions_sglang
 
 EKLET = Taint(super_nodes.TAINT, "", "NoSchedule")
 MEMORY = re.compile(r"[0-9]+Gi")

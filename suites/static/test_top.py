@@ -10,7 +10,7 @@ from seatrial.knowledge.versions import at_least
 from seatrial.lws.expand import Pod
 from seatrial.manifests.launch import Word
 from seatrial.requirement import Outcomes, requirement
-from seatrial.serving import Group, Role
+from seatrial.workload.serving import Group, Role
 
 ATTENTION_DP_BY_SIZE = "0.5.22"
 

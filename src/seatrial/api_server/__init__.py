@@ -1,0 +1,1 @@
+"""What the API server and the LWS webhooks make of each object."""

@@ -1,0 +1,1 @@
+"""Ways to the pods: Services, routes, clients, policies, ports and interfaces."""

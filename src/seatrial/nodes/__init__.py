@@ -1,0 +1,1 @@
+"""Where pods may run: pools, hardware, capacity, memory of GPUs."""

@@ -1,0 +1,1 @@
+"""What runs: groups and roles with their real arguments, the pods that will be there, what watches over them."""
