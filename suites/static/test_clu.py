@@ -21,7 +21,7 @@ def test_cluster_is_a_standard_cluster(deployment: ManifestSet) -> Outcomes:
     """The cluster MUST be a TKE standard cluster."""
     kind = deployment.target.need("cluster.type")
     if kind != "standard":
-        yield Finding(deployment.target.place("cluster.type"), f"a {kind} cluster", "a standard cluster")
+        yield Finding(deployment.target.place("cluster.type"), f"cluster type {kind}", "a standard cluster")
 
 
 @requirement(

@@ -3,6 +3,7 @@
 from seatrial.finding import CannotTell, Finding
 from seatrial.knowledge.images import reference
 from seatrial.manifest_set import ManifestSet
+from seatrial.manifests import names
 from seatrial.requirement import Outcomes, requirement
 from seatrial.workload.images import images, mirror, unreachable
 from seatrial.workload.serving import Role
@@ -17,7 +18,9 @@ from seatrial.workload.serving import Role
 def test_images_are_pinned(deployment: ManifestSet) -> Outcomes:
     """Images MUST be pinned to a version."""
     for image in images(deployment):
-        if not image.reference.is_pinned:
+        if wrong := names.image_reference(image.written):
+            yield Finding(image.node, f"image {image.written} {wrong}", "an image that can be pulled")
+        elif not image.reference.is_pinned:
             expected = f"a release of {image.reference.name}, as tag or digest"
             yield Finding(image.node, f"image {image.written}", expected)
 

@@ -10,7 +10,7 @@ from seatrial.lws import keys
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests import schema
 from seatrial.manifests.document import Document, Node
-from seatrial.manifests.workloads import is_leader_worker_set
+from seatrial.manifests.workloads import is_leader_worker_set, pod_templates
 from seatrial.requirement import Outcomes, requirement
 from seatrial.workload.leader_worker_set import LeaderWorkerSet
 
@@ -26,18 +26,17 @@ ORDINALS_GATE = "StatefulSetStartOrdinal"
 def test_enumerations_have_known_values(deployment: ManifestSet) -> Outcomes:
     """Core enumerations MUST have values the API server accepts."""
     for document in deployment.documents:
-        for node, refused in _refused(deployment, document):
+        for node, refused in _refused(document):
             yield Finding(node, refused.value, f"one of {', '.join(refused.allowed)}")
 
 
-def _refused(deployment: ManifestSet, document: Document) -> Iterator[tuple[Node, enumerations.Refused]]:
+def _refused(document: Document) -> Iterator[tuple[Node, enumerations.Refused]]:
     if document.group in builtin_groups() or is_leader_worker_set(document):
         for refused in enumerations.refused(document.kind, document.value):
             yield document.at(*refused.path), refused
-    for template in deployment.pod_templates:
-        if template.document is document:
-            for refused in enumerations.refused("PodSpec", template.spec.raw):
-                yield template.spec.at(*refused.path), refused
+    for template in pod_templates(document):
+        for refused in enumerations.refused("PodSpec", template.spec.raw):
+            yield template.spec.at(*refused.path), refused
 
 
 @requirement(

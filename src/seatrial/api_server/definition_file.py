@@ -17,7 +17,7 @@ def load(path: Path) -> dict[str, Any]:
 
     Raises UnreadableManifest, one line, when the file cannot be read or defines no usable LeaderWorkerSet.
     """
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         raise UnreadableManifest(f"{path}: no such file; give --crd a CustomResourceDefinition ({HINT})")
     found = [
         document.value

@@ -142,6 +142,9 @@ class Node:
 
     @property
     def integer(self) -> int | None:
+        """The whole number here; `1e3` and `8.0` are whole numbers to the API server."""
+        if isinstance(self.raw, float) and self.raw.is_integer():
+            return int(self.raw)
         return self.raw if isinstance(self.raw, int) and not isinstance(self.raw, bool) else None
 
     @property

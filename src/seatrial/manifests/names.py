@@ -14,6 +14,12 @@ _LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _PORT_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[ -<>-~]+")
+_IMAGE = re.compile(
+    r"((?=[^/]*[.:]|localhost/)[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?/)?"
+    r"[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
+    r"(:\w[\w.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([+._-][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
 _ANNOTATIONS_BYTES = 256 * 1024
 
 _LABEL_KINDS = frozenset({"Namespace"})
@@ -78,6 +84,16 @@ def port_name(text: str) -> str | None:
 def variable_name(text: str) -> str | None:
     """Name of an environment variable: printable ASCII without `=`; a shell can use fewer of these."""
     return None if _VARIABLE.fullmatch(text) else "may consist of printable ASCII characters other than '='"
+
+
+def image_reference(text: str) -> str | None:
+    """Image of a container as container runtimes read it; the API server takes more, and no node can pull it.
+
+    Source: distribution/reference: regexp.go.
+    """
+    if "{{" in text or "${" in text:
+        return "holds a template that is not rendered"
+    return None if _IMAGE.fullmatch(text) else "is no image reference, HOST/PATH:TAG or HOST/PATH@sha256:DIGEST"
 
 
 def object_name(kind: str, text: str, *, prefix: bool = False) -> str | None:

@@ -1,5 +1,6 @@
 """Does the model of a role fit on its GPUs, and how many tokens of KV cache remain."""
 
+import math
 from dataclasses import dataclass
 
 from seatrial.finding import Blocked, CannotTell
@@ -112,7 +113,7 @@ def _fraction(role: Role, tp: int) -> MemoryFraction:
         value = role.value("mem_fraction_static")
         if not use.valid:
             raise Blocked("ARG-05", f"the value of {use.typed} is not a number")
-        known = isinstance(value, int | float) and not isinstance(value, bool)
+        known = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         return MemoryFraction(float(value) if known else None, f"the value of {use.typed} is not known", stated=True)
     try:
         question = "the default of --mem-fraction-static"

@@ -80,5 +80,17 @@ def selected(manifests: ManifestSet, selector: Node, namespace: str) -> list[Set
 
 def behind(manifests: ManifestSet, service: Document) -> list[SetPod]:
     """The pods that a Service's selector picks in its own namespace."""
-    selector, namespace = service.at("spec", "selector").raw, manifests.namespace(service)
-    return [pod for pod in pods(manifests) if pod.namespace == namespace and service_matches(selector, pod.labels)]
+    selector, namespace = service.at("spec", "selector"), manifests.namespace(service)
+    labelled = manifests.once(_by_label)
+    candidates = [labelled.get((namespace, *pair), []) for pair in selector.texts.items()]
+    fewest = min(candidates, key=len, default=[])
+    return [pod for pod in fewest if service_matches(selector.raw, pod.labels)]
+
+
+def _by_label(manifests: ManifestSet) -> dict[tuple[str, str, str], list[SetPod]]:
+    """Pods by namespace, label key and value, so that many Services over many pods stay cheap."""
+    found: dict[tuple[str, str, str], list[SetPod]] = {}
+    for pod in pods(manifests):
+        for key, value in pod.labels.items():
+            found.setdefault((pod.namespace, key, value), []).append(pod)
+    return found
