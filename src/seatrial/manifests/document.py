@@ -1,6 +1,6 @@
 """One Kubernetes object of a set, and views of its nodes that survive any wrong type."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class Document:
         return Position(mark.line + 1, mark.column + 1)
 
 
-def documents(source: Source, parsed: list[Parsed]) -> Iterator[Document]:
+def documents(source: Source, parsed: Iterable[Parsed]) -> Iterator[Document]:
     """The objects of one file, `List` kinds taken apart."""
     for document in parsed:
         items = _items(document.value)

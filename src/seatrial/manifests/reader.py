@@ -61,12 +61,23 @@ class _Composer(CParser):
     def ascend_resolver(self) -> None: ...
 
 
-def parse(source: Source) -> list[Parsed]:
+def parse(source: Source) -> tuple[Parsed, ...]:
     """The documents of a file; empty ones are left out.
 
+    Sets of one fleet share files, so equal texts are read once, and their values are shared: nobody may change them.
     Raises UnreadableManifest when the text is not YAML that a cluster's tools would read.
     """
-    return [_Builder(source, index).build(node) for index, node in enumerate(_compose(source)) if not _is_empty(node)]
+    if source.text not in _read:
+        nodes = enumerate(_compose(source))
+        found = tuple(_Builder(source, index).build(node) for index, node in nodes if not _is_empty(node))
+        if len(_read) >= _MOST_KEPT:
+            _read.clear()
+        _read[source.text] = found
+    return _read[source.text]
+
+
+_MOST_KEPT = 256
+_read: dict[str, tuple[Parsed, ...]] = {}
 
 
 def positions(source: Source, index: int) -> Node:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import islice
 
 Path = tuple[str | int, ...]
@@ -16,6 +17,7 @@ _TOKEN = re.compile(
 )
 
 
+@lru_cache(16)
 def lines(text: str) -> Mapping[Path, int]:
     """Line, from 1, of every table header and key of a valid TOML text; entries of `[[table]]` count from 0.
 
