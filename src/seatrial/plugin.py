@@ -96,6 +96,7 @@ def _prepare_controller(config: pytest.Config) -> None:
         _leave_the_summary_to_us(config)
 
 
+@pytest.hookimpl(tryfirst=True)  # the sets are read before the terminal describes them
 def pytest_collection_finish(session: pytest.Session) -> None:
     from seatrial.items import RequirementItem
 
@@ -111,6 +112,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             recorder.open()
         except OSError as error:
             raise pytest.UsageError(recorder.cannot_write(error)) from None
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
+    from seatrial.items import TRIAL, RequirementItem
+
+    listing = options.value(config, "--list-requirements") or config.option.collectonly
+    if listing or not any(isinstance(item, RequirementItem) for item in items):
+        return None
+    return printable(f"judging {config.stash[TRIAL].described}")
 
 
 def _check_input(config: pytest.Config) -> None:

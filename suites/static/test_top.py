@@ -72,7 +72,7 @@ def test_ranks_have_gpus(role: Role) -> Outcomes:
     ranks, gpus = _ranks_and_gpus(role)
     base = role.number("base_gpu_id", 0)
     if ranks + base > gpus:
-        shown = f"{_count(ranks)} ranks in the {role.name}" + (f" from GPU {base} on" if base else "")
+        shown = f"{_count(ranks)} in the {role.name}" + (f" from GPU {base} on" if base else "")
         yield Finding(role.place("tp_size"), shown, f"at most {gpus}, the pod's GPUs")
 
 
@@ -87,11 +87,13 @@ def test_gpus_have_ranks(role: Role) -> Outcomes:
     if ranks < gpus:
         nnodes = role.number("nnodes", 1)
         expected = f"tp x pp = {nnodes * gpus}, one rank for each of {nnodes} x {gpus} GPUs"
-        yield Finding(role.place("tp_size"), f"{_count(ranks)} ranks for {gpus} GPUs in the {role.name}", expected)
+        yield Finding(role.place("tp_size"), f"{_count(ranks)} for {gpus} GPUs in the {role.name}", expected)
 
 
 def _count(ranks: Fraction) -> str:
-    return str(ranks.numerator) if ranks.denominator == 1 else f"{float(ranks):.2f}"
+    if ranks == 1:
+        return "1 rank"
+    return f"{ranks.numerator if ranks.denominator == 1 else f'{float(ranks):.2f}'} ranks"
 
 
 @requirement(
