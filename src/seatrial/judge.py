@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from seatrial import subjects
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Reported
@@ -87,9 +88,9 @@ def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
             titles.append(subject.title)
             _hear(requirement, subject, tally)
     except NotApplicable as absent:
-        tally.not_applicable.append(absent)
+        tally.not_applicable.append(_kept(absent))
     except CannotTell as unknown:
-        tally.unknown.append(unknown)
+        tally.unknown.append(_kept(unknown))
     except Exception as error:  # an error of ours is a verdict of its own, never a crash of the run
         tally.error = error
     reported = list(dict.fromkeys(_report(requirement, finding) for finding in tally.findings))
@@ -117,6 +118,15 @@ def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
     )
 
 
+Said = TypeVar("Said", bound=Exception)
+
+
+def _kept(said: Said) -> Said:
+    """An exception without the frames it came through: they hold the tally, and would make a cycle of it."""
+    said.__context__ = None
+    return said.with_traceback(None)
+
+
 def _hear(requirement: Requirement, subject: subjects.Subject, tally: _Tally) -> None:
     silent = True
     try:
@@ -131,13 +141,13 @@ def _hear(requirement: Requirement, subject: subjects.Subject, tally: _Tally) ->
                 silent = False
         tally.judged += silent
     except NotApplicable as absent:
-        tally.not_applicable.append(absent)
+        tally.not_applicable.append(_kept(absent))
     except CannotTell as unknown:
-        tally.unknown.append(unknown)
+        tally.unknown.append(_kept(unknown))
     except MissingFact as missing:
         tally.unknown.append(CannotTell(str(missing), missing.supply))
     except Blocked as blocked:
-        tally.blocked.append(blocked)
+        tally.blocked.append(_kept(blocked))
 
 
 def _report(requirement: Requirement, finding: Finding) -> Reported:

@@ -93,7 +93,9 @@ class Trial:
     def judge(self, requirement: Requirement) -> list[Judgement]:
         """The judgement of every set, in the order they were named."""
         with _collector_paused():
-            return [judge.judge(requirement, manifests) for manifests in self.sets]
+            found = [judge.judge(requirement, manifests) for manifests in self.sets]
+            gc.freeze()
+            return found
 
     def waived_requirements(self) -> frozenset[str]:
         """The ids that waivers name."""
