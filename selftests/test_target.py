@@ -420,3 +420,12 @@ def _problems(path):
     except TargetError as error:
         return error.problems
     return None
+
+
+def test_taints_may_be_written_as_nodes_have_them(tmp_path: Path) -> None:
+    path = tmp_path / "seatrial.toml"
+    path.write_text('[pool]\ntaints = [{ key = "a/b", effect = "NoSchedule" }, "c=d:NoExecute"]\n')
+    assert [tuple(taint) for taint in load(path).need("pool.taints")] == [
+        ("a/b", "", "NoSchedule"),
+        ("c", "d", "NoExecute"),
+    ]

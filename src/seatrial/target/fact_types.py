@@ -115,6 +115,9 @@ def _taints(value: object, form: Form) -> tuple[Taint, ...]:
 
 
 def _taint(item: object) -> Taint:
+    """A taint as kubectl writes it, or as a node's YAML does: a table of key, value and effect."""
+    if isinstance(item, dict) and {"key", "effect"} <= item.keys() <= {"key", "value", "effect"}:
+        item = f"{item['key']}={item.get('value', '')}:{item['effect']}"
     found = _TAINT.fullmatch(item) if isinstance(item, str) else None
     if found is None:
         raise WrongValue("taints written key=value:Effect, Effect one of NoSchedule, PreferNoSchedule, NoExecute")
