@@ -142,7 +142,7 @@ colour = "red"
     assert problems_of(target_file(text)) == [
         "2: unknown key `pool.gpu_per_node`, did you mean `pool.gpus_per_node`?",
         "3: `pool.nodes` has to be a whole number, 0 or more, without quotes",
-        '4: `pool.type` has to be one of "native", "regular", "super"; did you mean "native"?',
+        '4: `pool.type` has to be one of "native", "regular", "super", "registered"; did you mean "native"?',
         '6: `kubernetes.version` has to be a version in quotes, "1.3": as a number 1.30 would be 1.3',
         '8: `lws.version` has to be a version such as "0.9.0"',
         "9: waiver has no key `colour`; its keys are id, object, reason, expires, link",

@@ -58,7 +58,7 @@ FACTS: tuple[Fact, ...] = (
     Fact("cluster.addons", "strings", "installed add-ons", '["CFSTurbo"]'),
     Fact("cluster.ip_families", "words", "address families of pods", '["IPv4"]', ("IPv4", "IPv6")),
     Fact("namespace.<name>.labels", "labels", "labels of a namespace", '{ istio-injection = "disabled" }'),
-    Fact("pool.type", "word", "kind of the GPU pool's nodes", '"native"', ("native", "regular", "super")),
+    Fact("pool.type", "word", "kind of the GPU pool's nodes", '"native"', ("native", "regular", "super", "registered")),
     Fact("pool.instance_type", "string", "instance type of the nodes", '"PNV6.32XLARGE1280"'),
     Fact("pool.gpu_model", "string", "GPU model", '"H20-96"'),
     Fact("pool.gpus_per_node", "count", "GPUs of one node", "8"),
