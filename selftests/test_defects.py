@@ -5,41 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from seatrial import catalogue, defects, shipped
+from seatrial import catalogue, defects
 from seatrial.defects import Defect
 from seatrial.judge import Judgement, judge
-from seatrial.manifest_set import ManifestSet, load_texts
-from seatrial.target import Target, parse
 from seatrial.verdict import Verdict
 
 _DEFECTS = defects.load()
-_FINE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
-
-
-@cache
-def _files(name: str) -> dict[str, str]:
-    folder = shipped.manifests() / name
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
-
-
-def _set(files: dict[str, str]) -> ManifestSet:
-    target = parse(files["seatrial.toml"], Path("seatrial.toml")) if "seatrial.toml" in files else Target.empty()
-    return load_texts("set", {name: text for name, text in files.items() if name.endswith(".yaml")}, target)
 
 
 def _judgements(files: dict[str, str]) -> dict[str, Judgement]:
-    manifests = _set(files)
+    manifests = defects.assemble("set", files)
     return {requirement.id: judge(requirement, manifests) for requirement in catalogue.requirements("static")}
 
 
 @cache
 def _healthy(name: str) -> dict[str, Judgement]:
-    return _judgements(_files(name))
+    return _judgements(defects.files(name))
 
 
 @pytest.mark.parametrize("defect", _DEFECTS, ids=lambda defect: defect.title)
 def test_defect_is_found_where_it_is(defect: Defect) -> None:
-    files = defects.apply(defect, _files(defect.set))
+    files = defects.apply(defect, defects.files(defect.set))
     found = _judgements(files)
     judgement = found[defect.requirement]
     if defect.verdict == "cannot tell":
@@ -55,7 +41,7 @@ def test_defect_is_found_where_it_is(defect: Defect) -> None:
     others = {
         id: f"{other.verdict}: {other.reason or [f.observed for f in other.findings]}"
         for id, other in found.items()
-        if other.verdict not in _FINE and other.verdict is not healthy[id].verdict
+        if not other.verdict.fine and other.verdict is not healthy[id].verdict
         if id != defect.requirement and id not in defect.also
     }
     assert not others, others
@@ -74,7 +60,7 @@ def test_what_else_a_defect_breaks_is_true() -> None:
     for defect in _DEFECTS:
         if not defect.also:
             continue
-        found = _judgements(defects.apply(defect, _files(defect.set)))
+        found = _judgements(defects.apply(defect, defects.files(defect.set)))
         idle = [id for id in defect.also if found[id].verdict is _healthy(defect.set)[id].verdict]
         if idle:
             stale[defect.title] = idle

@@ -2,9 +2,12 @@
 
 import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from seatrial import shipped
+from seatrial.manifest_set import ManifestSet, load_texts
+from seatrial.target import TARGET_FILE, Target, parse
 
 
 class BadDefect(Exception):
@@ -113,3 +116,16 @@ def apply(defect: Defect, files: dict[str, str]) -> dict[str, str]:
         except ValueError as problem:
             raise BadDefect(f"{defect.title}: {problem}") from None
     return patched
+
+
+@cache
+def files(set: str) -> dict[str, str]:
+    """The texts of a shipped set by file name, its `seatrial.toml` included."""
+    folder = shipped.manifests() / set
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+def assemble(set: str, files: dict[str, str]) -> ManifestSet:
+    """The set that these files make, judged against the target among them."""
+    target = parse(files[TARGET_FILE], Path(TARGET_FILE)) if TARGET_FILE in files else Target.empty()
+    return load_texts(set, {name: text for name, text in files.items() if name.endswith(".yaml")}, target)

@@ -4,17 +4,13 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from seatrial import catalogue, defects, shipped
+from seatrial import catalogue, defects
 from seatrial.defects import Defect
 from seatrial.finding import Reported
 from seatrial.judge import judge
-from seatrial.manifest_set import load_texts
 from seatrial.requirement import Requirement
-from seatrial.target import Target, parse
 from seatrial.target.facts import FACTS
-from seatrial.trial import TARGET_FILE
 
 
 class UnknownRequirement(LookupError):
@@ -41,10 +37,8 @@ def find(id: str, layer: str = "static") -> Requirement:
 def example(requirement: Requirement) -> Example | None:
     """The first defect of the requirement that leads to a finding, with that finding."""
     for defect in _defects().get(requirement.id, []):
-        files = defects.apply(defect, _files(defect.set))
-        target = parse(files[TARGET_FILE], Path(TARGET_FILE)) if TARGET_FILE in files else Target.empty()
-        texts = {name: text for name, text in files.items() if name.endswith(".yaml")}
-        judgement = judge(requirement, load_texts(defect.set, texts, target))
+        broken = defects.apply(defect, defects.files(defect.set))
+        judgement = judge(requirement, defects.assemble(defect.set, broken))
         if judgement.findings:
             return Example(defect, judgement.findings[0])
     return None
@@ -56,12 +50,6 @@ def _defects() -> dict[str, list[Defect]]:
     for defect in defects.load():
         found.setdefault(defect.requirement, []).append(defect)
     return found
-
-
-@cache
-def _files(name: str) -> dict[str, str]:
-    folder = shipped.manifests() / name
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def text(requirement: Requirement) -> Iterator[str]:

@@ -33,7 +33,7 @@ class Judgement:
     @property
     def quiet(self) -> bool:
         """Whether a reader of the summary needs nothing of this but its count."""
-        return self.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) and not self.waived
+        return self.verdict.fine and not self.waived
 
     def line(self) -> str:
         """The judgement as a line of JSON. A fleet has hundreds of thousands of them, nearly all of the short form."""

@@ -17,12 +17,10 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests import names
 from seatrial.manifests.source import UnreadableManifest, locate
 from seatrial.requirement import Requirement
-from seatrial.target import Target, TargetError, load
+from seatrial.target import TARGET_FILE, Target, TargetError, load
 
 Progress = Callable[[int, int], None]
 """Told how many sets of how many are read."""
-
-TARGET_FILE = "seatrial.toml"
 
 
 class UsageError(Exception):

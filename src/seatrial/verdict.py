@@ -33,6 +33,11 @@ class Verdict(StrEnum):
         """Whether the requirement was really decided."""
         return self in (Verdict.FAILED, Verdict.WARNED, Verdict.PASSED)
 
+    @property
+    def fine(self) -> bool:
+        """Whether there is nothing to look at: it holds, or says nothing about the set."""
+        return self in (Verdict.PASSED, Verdict.NOT_APPLICABLE)
+
 
 _WORST_FIRST = tuple(Verdict)
 

@@ -121,8 +121,7 @@ def test_scripts_with_a_key_are_not_traced(role: Role) -> Outcomes:
         raise NotApplicable(f"no script of the {role.name} handles a key")
     if launch.traces and launch.trace_place is not None:
         path, line = launch.trace_place
-        node = role.command.at(path)
-        place = node.line(line) if "\n" in (node.text or "") else node
+        place = role.command.at(path).word_line(line)
         yield Finding(place, f"the {role.name}'s script traces its commands and handles --api-key", "no tracing")
 
 

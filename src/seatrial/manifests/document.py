@@ -185,6 +185,10 @@ class Node:
         """Line `number` (from 0) inside the multi-line scalar that stands here."""
         return ScalarLine(self, number)
 
+    def word_line(self, number: int) -> "Node | ScalarLine":
+        """Where a word stands that was read from line `number` of this scalar; a one-line scalar is its own place."""
+        return self.line(number) if "\n" in (self.text or "") else self
+
     def _where(self, scalar_line: int | None) -> Where:
         document = self.document
         position = document.position(self.path, scalar_line)

@@ -7,7 +7,6 @@ from typing import Any
 from seatrial.verdict import Verdict
 
 Row = dict[str, Any]
-_QUIET = (Verdict.PASSED, Verdict.NOT_APPLICABLE)
 
 
 @dataclass(slots=True)
@@ -30,7 +29,7 @@ class Tally:
             self.decided.add((set, requirement))
         if row is None:
             return
-        if verdict not in _QUIET:
+        if not verdict.fine:
             self.open.append(row)
         for finding in row["waived"]:
             self.waived.add((set, requirement, finding["object"]))

@@ -183,8 +183,5 @@ def _counts(page: _Page, tally: Tally, complete: bool) -> None:
 def _shown(tally: Tally) -> Iterator[str]:
     """Every set of a run of usual size; of a fleet only those in which something has to be looked at."""
     for name, counts in tally.counts.items():
-        if len(tally.counts) <= 20 or any(counts[verdict] for verdict in Verdict if verdict not in _FINE):
+        if len(tally.counts) <= 20 or any(counts[verdict] for verdict in Verdict if not verdict.fine):
             yield name
-
-
-_FINE = (Verdict.PASSED, Verdict.NOT_APPLICABLE)

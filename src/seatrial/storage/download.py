@@ -42,8 +42,7 @@ class ModelDownload:
         return value.text if value is not None and value.known else None
 
     def place_of(self, word: Word) -> Place:
-        node = self.container.at(*word.path)
-        return node.line(word.line) if "\n" in (node.text or "") else node
+        return self.container.at(*word.path).word_line(word.line)
 
 
 def downloads(manifests: ManifestSet) -> list[ModelDownload]:

@@ -18,6 +18,7 @@ from seatrial.target.waiver import Waiver
 
 __all__ = [
     "FACTS",
+    "TARGET_FILE",
     "ExistingObject",
     "Fact",
     "FactPlace",
@@ -28,6 +29,9 @@ __all__ = [
     "load",
     "parse",
 ]
+
+TARGET_FILE = "seatrial.toml"
+"""The name of the file beside the manifests that states the facts."""
 
 
 class MissingFact(LookupError):

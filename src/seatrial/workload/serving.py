@@ -190,8 +190,7 @@ class Role:
         return self.place_of(self.words[use.index]) if use else self.command_place
 
     def place_of(self, word: Word) -> Place:
-        node = self.command.at(word.path)
-        return node.line(word.line) if "\n" in (node.text or "") else node
+        return self.command.at(word.path).word_line(word.line)
 
     @property
     def command_place(self) -> Place:
