@@ -1,0 +1,260 @@
+"""A cluster of this machine's own: a real control plane by kwok, nodes that are only dressed, and a real LWS controller.
+
+kwokctl's binary runtime makes certificates and starts etcd, API server, controller manager, scheduler and kwok's own
+controller, which plays the kubelets. All of it lives below one folder of the run and listens on 127.0.0.1 only.
+Source: pkg/kwokctl of sigs.k8s.io/kwok 0.7.0.
+"""
+
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seatrial.clusters import assets, ports, processes
+from seatrial.clusters.apiserver import ApiServer, Credentials, Object, Refused, Unreachable
+from seatrial.clusters.assets.programs import program
+from seatrial.clusters.capability import Capability
+from seatrial.clusters.leftovers import Run
+from seatrial.clusters.logs import last_lines, telling
+from seatrial.clusters.lws_manager import NAME as LWS_MANAGER
+from seatrial.clusters.lws_manager import LwsManager
+from seatrial.clusters.provider import Cluster, ClusterError, Progress, silent
+
+PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "etcd", "kwok", "kwokctl")
+COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "etcd", "kwok-controller")
+PORTS = {
+    "etcdPort": "etcd",
+    "etcdPeerPort": "etcd",
+    "kubeApiserverPort": "kube-apiserver",
+    "kubeControllerManagerPort": "kube-controller-manager",
+    "kubeSchedulerPort": "kube-scheduler",
+    "kwokControllerPort": "kwok-controller",
+}
+CAPABILITIES = frozenset({Capability.DRY_RUN, Capability.DISRUPT})
+NODES = "/api/v1/nodes"
+READY_WITHIN = 120.0
+"""Seconds for each step of the start; many times what a slow machine needs."""
+ATTEMPTS = 3
+"""Starts with other ports, when somebody else took one meanwhile."""
+POLL = 0.05
+
+
+class Kwok:
+    """Provider of one kwok cluster. The experiments (`stop_lws_manager` and so on) need a started one."""
+
+    name = "kwok"
+    own = True
+
+    def __init__(
+        self, lws_version: str, nodes: Sequence[Object], *, asset_folders: Sequence[Path] = (), run: Run
+    ) -> None:
+        self.lws_version = lws_version
+        self.nodes = nodes
+        self.asset_folders = tuple(asset_folders)
+        self.cluster = f"seatrial-{secrets.token_hex(4)}"
+        self.folder = run.folder / self.cluster
+        self._kwokctl: subprocess.Popen[bytes] | None = None
+        self._server: ApiServer | None = None
+        self._manager: LwsManager | None = None
+
+    def start(self, progress: Progress = silent) -> Cluster:
+        """Raises ClusterError; leaves nothing behind when it, or anything else, is raised."""
+        try:
+            programs = assets.ensure(PROGRAMS, folders=self.asset_folders, progress=progress)
+            release = assets.lws(self.lws_version, folders=self.asset_folders, progress=progress)
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    return self._bring_up(programs, release, progress)
+                except ports.PortTaken:
+                    self.stop()
+            return self._bring_up(programs, release, progress)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End all processes and remove the folder with all logs. Never raises; may be called at any time, and again."""
+        with processes.uninterrupted():
+            if self._server is not None:
+                self._server.close()
+            if self._manager is not None:
+                self._manager.stop()
+            if self._kwokctl is not None:
+                self._kwokctl.kill()
+                self._kwokctl.wait()
+            self._server = self._manager = self._kwokctl = None
+            # What does not even end when it is killed keeps its folder: by it the next sweep finds it.
+            if not processes.kill_all(self.folder):
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def check(self) -> None:
+        """Raises ClusterError with its last words if a program of the cluster has ended by itself."""
+        for file in sorted((self._home / "pids").glob("*.pid")):
+            self._check_component(file)
+        if self._manager is not None:
+            self._manager.check()
+
+    def stop_lws_manager(self) -> None:
+        """End the LWS controller. Its webhooks stay registered, so that sets and their pods cannot be written."""
+        self._started().stop()
+
+    def start_lws_manager(self) -> None:
+        """Start the controller again, of the same release; returns when it decides."""
+        self.replace_lws(self.lws_version)
+
+    def replace_lws(self, version: str, progress: Progress = silent) -> None:
+        """Put another release's CRDs, webhooks and controller in the place of the present ones; sets stay."""
+        manager = self._started()
+        release = assets.lws(version, folders=self.asset_folders, progress=progress)
+        manager.stop()
+        manager.install(release)
+        manager.start(release)
+        manager.wait()
+        self.lws_version = version
+
+    @property
+    def _home(self) -> Path:
+        """Where kwokctl keeps this cluster: bin, etcd, logs, pids, pki, kwok.yaml."""
+        return self.folder / "clusters" / self.cluster
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.folder / "kubeconfig"
+
+    def _started(self) -> LwsManager:
+        if self._manager is None:
+            raise ClusterError("the kwok cluster is not running: start it first")
+        return self._manager
+
+    def _bring_up(self, programs: Mapping[str, Path], release: assets.LwsAssets, progress: Progress) -> Cluster:
+        progress("starting the control plane")
+        chosen = ports.free(tuple(PORTS))
+        self._create(programs, chosen)
+        pki = self._home / "pki"
+        server = self._server = ApiServer(
+            chosen["kubeApiserverPort"], Credentials(pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
+        )
+        self._until("the API server answered", lambda: server.get("/readyz") == "ok")
+        progress(f"starting LWS {release.version}")
+        manager = self._manager = LwsManager(self._home, self.kubeconfig, server)
+        manager.install(release)
+        manager.start(release)
+        progress(f"creating {len(self.nodes)} nodes")
+        server.create_all(NODES, self.nodes)
+        self._until("the nodes were ready", lambda: not _unready(server.get(NODES)["items"]))
+        self._until("the default service account was there", lambda: _has_service_account(server))
+        progress(f"waiting for LWS {release.version}")
+        manager.wait()
+        return Cluster(
+            provider=self.name,
+            name=self.cluster,
+            kubeconfig=self.kubeconfig,
+            context=f"kwok-{self.cluster}",
+            capabilities=CAPABILITIES,
+            lws=release.version,
+            logs={name: self._home / "logs" / f"{name}.log" for name in (*COMPONENTS, LWS_MANAGER)},
+        )
+
+    def _create(self, programs: Mapping[str, Path], chosen: Mapping[str, int]) -> None:
+        """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""
+        kwokctl = self.folder / "bin" / "kwokctl"
+        kwokctl.parent.mkdir(parents=True)
+        kwokctl.symlink_to(programs["kwokctl"])
+        configuration = self.folder / "kwokctl.yaml"
+        configuration.write_text(yaml.safe_dump(self._configuration(programs, chosen)))
+        arguments: list[str | Path] = ["--config", configuration, "--name", self.cluster]
+        arguments += ["create", "cluster", "--kubeconfig", self.kubeconfig]
+        # Nothing of the user's environment: KWOK_* variables, proxies and ~/.kube are not for this cluster.
+        environment = {"HOME": self.folder, "KUBECONFIG": self.kubeconfig, "KWOK_WORKDIR": self.folder}
+        with (self.folder / "kwokctl.log").open("wb") as log:
+            self._kwokctl = subprocess.Popen(
+                [kwokctl, *arguments],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    def _configuration(self, programs: Mapping[str, Path], chosen: Mapping[str, int]) -> dict[str, Any]:
+        return {
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "kind": "KwokctlConfiguration",
+            "options": {
+                "runtime": "binary",
+                "bindAddress": "127.0.0.1",
+                "kubeVersion": program("kube-apiserver").version,
+                "kubeApiserverBinary": str(programs["kube-apiserver"]),
+                "kubeControllerManagerBinary": str(programs["kube-controller-manager"]),
+                "kubeSchedulerBinary": str(programs["kube-scheduler"]),
+                "kubectlBinary": str(programs["kubectl"]),
+                "etcdBinary": str(programs["etcd"]),
+                "kwokControllerBinary": str(programs["kwok"]),
+                # Should an etcd of another cluster ever answer on our port, nothing of it can be mixed up with ours.
+                "etcdPrefix": f"/{self.cluster}",
+                "disableQPSLimits": True,
+                **chosen,
+            },
+            "componentsPatches": [
+                # The data live as long as the run.
+                {"name": "etcd", "extraArgs": [{"key": "unsafe-no-fsync", "value": "true"}]},
+                # An address of its own choice would need a network (RFC 5737: for documentation only).
+                {"name": "kube-apiserver", "extraArgs": [{"key": "advertise-address", "value": "192.0.2.1"}]},
+            ],
+        }
+
+    def _until(self, what: str, holds: Callable[[], bool]) -> None:
+        """Wait until it holds. Raises ClusterError when a program ends meanwhile, or in READY_WITHIN seconds."""
+        deadline = time.monotonic() + READY_WITHIN
+        observed = ""
+        while time.monotonic() < deadline:
+            try:
+                if holds():
+                    return
+            except (Refused, Unreachable) as error:
+                observed = f": {error}"
+            self._check_kwokctl()
+            self.check()
+            time.sleep(POLL)
+        raise ClusterError(f"the kwok cluster did not start: {READY_WITHIN:g} s passed before {what}{observed}")
+
+    def _check_kwokctl(self) -> None:
+        if self._kwokctl is not None and self._kwokctl.poll():
+            words = telling((self.folder / "kwokctl.log").read_text(errors="replace"))
+            raise ClusterError(f"kwokctl could not make the cluster: {words}")
+
+    def _check_component(self, file: Path) -> None:
+        number = file.read_text().strip() if file.exists() else ""
+        if not number:
+            return  # being written
+        process = processes.read(int(number))
+        if process is not None and processes.belongs(process, self.folder):
+            return
+        name = file.stem
+        words = last_lines(self._home / "logs" / f"{name}.log")
+        if "address already in use" in words:
+            raise ports.PortTaken(f"{name} lost its port to another program: {words}")
+        raise ClusterError(f"{name} of the kwok cluster ended: {words}")
+
+
+def _unready(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of nodes that take no pods yet: not reported as ready, or the report is not yet taken notice of."""
+    return [node["metadata"]["name"] for node in nodes if not _is_ready(node)]
+
+
+def _is_ready(node: Mapping[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    taints = node["spec"].get("taints", [])
+    return ready and not any(taint["key"] == "node.kubernetes.io/not-ready" for taint in taints)
+
+
+def _has_service_account(server: ApiServer) -> bool:
+    """Pods can be created only once the controller manager has made it."""
+    return bool(server.get("/api/v1/namespaces/default/serviceaccounts/default"))

@@ -1,0 +1,110 @@
+"""The processes of a folder: programs that were started by a path inside it.
+
+Whatever a run starts, it starts by a path below its own folder (`.../bin/etcd`). A process is therefore known by its
+command line alone: nothing has to be written down after it was started, so nothing is missed when seatrial is killed
+between the two, and no process of anybody else can be mistaken for one of ours because its number was used again.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+PROC = Path("/proc")
+PATIENCE = 10.0
+"""Seconds for processes that were killed to be gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    pid: int
+    command: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return Path(self.command[0]).name
+
+
+def read(pid: int) -> Process | None:
+    """The process, or None when there is none with this number, or nothing of it but its exit status."""
+    try:
+        command = (PROC / str(pid) / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return None
+    return Process(pid, tuple(os.fsdecode(command).rstrip("\0").split("\0"))) if command else None
+
+
+def belongs(process: Process, folder: Path) -> bool:
+    """Whether a program below the folder was started, or a script there, which is its interpreter's first argument.
+
+    The program must be in a folder named bin: an editor or pager that shows one of our logs is not ours.
+    """
+    return any(path.parent.name == "bin" and folder in path.parents for path in map(Path, process.command[:2]))
+
+
+def running_in(folder: Path) -> list[Process]:
+    """All processes that belong to the folder (an absolute path as it stood on their command lines)."""
+    numbers = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    found = (read(pid) for pid in numbers)
+    return [process for process in found if process is not None and belongs(process, folder)]
+
+
+def kill(process: Process) -> None:
+    """End this process at once; nothing happens when it is gone, even if its number is in use again."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if read(process.pid) == process:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(handle)
+
+
+def kill_all(folder: Path, patience: float = PATIENCE) -> list[Process]:
+    """End every process of the folder, those included that others start meanwhile; returns what did not end.
+
+    Two looks in a row must find nothing: during one look a process can start its successor and end.
+    """
+    deadline = time.monotonic() + patience
+    quiet = 0
+    while quiet < 2 and time.monotonic() < deadline:
+        found = running_in(folder)
+        for process in found:
+            kill(process)
+        quiet = 0 if found else quiet + 1
+        if found:
+            time.sleep(0.01)
+    return running_in(folder) if quiet < 2 else []
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM until the block is done: a half stopped cluster is what they would leave.
+
+    Only the main thread is ever interrupted; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+
+    def hold(number: int, _frame: FrameType | None) -> None:
+        held.append(number)
+
+    before = {number: signal.signal(number, hold) for number in (signal.SIGINT.value, signal.SIGTERM.value)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(held):
+            signal.raise_signal(number)
