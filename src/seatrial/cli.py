@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import seatrial
@@ -35,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "facts", help="list what seatrial.toml may state", description="List the facts of a target."
     )
     facts.add_argument("--markdown", action="store_true", help="print them as a page")
+    _add_assets(commands)
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -42,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments.command == "facts":
             code = _facts(arguments.markdown)
+        elif arguments.command == "assets":
+            from seatrial.clusters.assets import command
+
+            code = command.run(arguments.action, getattr(arguments, "name", ()), getattr(arguments, "into", None))
         else:
             code = _requirements(arguments.id, arguments.markdown)
         sys.stdout.flush()
@@ -53,6 +59,31 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0  # the reader, such as `head`, has seen enough
         print(f"seatrial: cannot write: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _add_assets(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    assets = commands.add_parser(
+        "assets",
+        help="build, list or remove the programs that clusters are made of",
+        description="The programs that pytest -m cluster starts: Kubernetes, etcd, kwok and LWS, built with Go from "
+        "pinned modules on first use and kept in $XDG_CACHE_HOME/seatrial/assets (~/.cache/seatrial/assets).",
+    )
+    actions = assets.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="build what is not there yet", description="Build what is not there yet.")
+    build.add_argument("name", nargs="*", metavar="NAME", help="as seatrial assets list has them; none builds all")
+    build.add_argument(
+        "--into",
+        type=Path,
+        metavar="DIR",
+        help="also copy them to a folder for --assets, such as for a machine offline",
+    )
+    actions.add_parser("list", help="what there is", description="List programs: version, size, when built, where.")
+    actions.add_parser(
+        "clean",
+        help="remove them, and what killed runs left",
+        description="Remove all programs from the cache, and the clusters of runs that were killed. What is being "
+        "built stays. Go's own caches stay too: go clean -cache -modcache.",
+    )
 
 
 def _facts(markdown: bool) -> int:

