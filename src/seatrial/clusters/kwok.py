@@ -1,4 +1,4 @@
-"""A cluster of this machine's own: a real control plane by kwok, nodes that are only dressed, and a real LWS controller.
+"""A cluster of this machine alone: a real control plane by kwok, nodes that are only dressed, a real LWS controller.
 
 kwokctl's binary runtime makes certificates and starts etcd, API server, controller manager, scheduler and kwok's own
 controller, which plays the kubelets. All of it lives below one folder of the run and listens on 127.0.0.1 only.
@@ -112,8 +112,7 @@ class Kwok:
         manager = self._started()
         release = assets.lws(version, folders=self.asset_folders, progress=progress)
         manager.stop()
-        manager.install(release)
-        manager.start(release)
+        self._install(manager, release)
         manager.wait()
         self.lws_version = version
 
@@ -139,11 +138,11 @@ class Kwok:
         server = self._server = ApiServer(
             chosen["kubeApiserverPort"], Credentials(pki / "ca.crt", pki / "admin.crt", pki / "admin.key")
         )
-        self._until("the API server answered", lambda: server.get("/readyz") == "ok")
-        progress(f"starting LWS {release.version}")
+        self._until("the API server answered", lambda: bool(server.get("/version")))
+        progress(f"installing LWS {release.version}")
         manager = self._manager = LwsManager(self._home, self.kubeconfig, server)
-        manager.install(release)
-        manager.start(release)
+        self._install(manager, release)
+        self._until("the API server was ready", lambda: server.get("/readyz") == "ok")
         progress(f"creating {len(self.nodes)} nodes")
         server.create_all(NODES, self.nodes)
         self._until("the nodes were ready", lambda: not _unready(server.get(NODES)["items"]))
@@ -159,6 +158,15 @@ class Kwok:
             lws=release.version,
             logs={name: self._home / "logs" / f"{name}.log" for name in (*COMPONENTS, LWS_MANAGER)},
         )
+
+    def _install(self, manager: LwsManager, release: assets.LwsAssets) -> None:
+        def accepted() -> bool:
+            manager.install(release)
+            return True
+
+        self._until(f"the CRDs of LWS {release.version} were accepted", accepted)
+        self._until(f"the CRDs of LWS {release.version} were served", lambda: manager.installed(release))
+        manager.start(release)
 
     def _create(self, programs: Mapping[str, Path], chosen: Mapping[str, int]) -> None:
         """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""

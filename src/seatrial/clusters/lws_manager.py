@@ -5,6 +5,7 @@ Source: pkg/config and cmd/main.go of kubernetes-sigs/lws, 0.6.2 to 0.9.0.
 """
 
 import base64
+import json
 import shutil
 import subprocess
 import time
@@ -45,20 +46,13 @@ class LwsManager:
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self, assets: LwsAssets) -> None:
-        """Make the CRDs of the release, or replace those of another, and wait until they are served."""
-        names = []
+        """Make the CRDs of the release, or replace those of another. `installed` tells when they are served."""
         for path in assets.crds:
-            # Not parsed here, as the CRD has 1.3 MB. controller-gen names the file <group>_<plural>.yaml.
-            group, _, plural = path.stem.partition("_")
-            names.append(f"{plural}.{group}")
-            self.server.apply(f"{CRDS}/{names[-1]}", path.read_bytes())
-        deadline = time.monotonic() + READY_WITHIN
-        while waiting := [name for name in names if not _established(self.server.get(f"{CRDS}/{name}"))]:
-            if time.monotonic() > deadline:
-                raise ClusterError(
-                    f"CRD {waiting[0]} of LWS {assets.version} was not established in {READY_WITHIN:g} s"
-                )
-            time.sleep(POLL)
+            # Not parsed, as the CRD has 1.3 MB.
+            self.server.put(CRDS, _crd_name(path), path.read_bytes())
+
+    def installed(self, assets: LwsAssets) -> bool:
+        return all(_established(self.server.get(f"{CRDS}/{_crd_name(path)}")) for path in assets.crds)
 
     def start(self, assets: LwsAssets) -> None:
         """Start the controller; its CRDs must be there. `wait` tells when it works."""
@@ -150,7 +144,8 @@ class LwsManager:
             for webhook in configuration["webhooks"]:
                 path = webhook["clientConfig"]["service"]["path"]
                 webhook["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}", "caBundle": authority}
-            self.server.apply(f"{WEBHOOKS[configuration['kind']]}/{configuration['metadata']['name']}", configuration)
+            name = configuration["metadata"]["name"]
+            self.server.put(WEBHOOKS[configuration["kind"]], name, json.dumps(configuration).encode())
 
 
 def _configuration(port: Mapping[str, int], certificates: Path) -> dict[str, Any]:
@@ -163,6 +158,12 @@ def _configuration(port: Mapping[str, int], certificates: Path) -> dict[str, Any
         "metrics": {"bindAddress": "0"},
         "health": {"healthProbeBindAddress": f"127.0.0.1:{port['health']}"},
     }
+
+
+def _crd_name(path: Path) -> str:
+    """controller-gen names the files <group>_<plural>.yaml."""
+    group, _, plural = path.stem.partition("_")
+    return f"{plural}.{group}"
 
 
 def _established(crd: Mapping[str, Any]) -> bool:
