@@ -39,6 +39,8 @@ CAPABILITIES = frozenset({Capability.DRY_RUN, Capability.DISRUPT})
 NODES = "/api/v1/nodes"
 READY_WITHIN = 120.0
 """Seconds for each step of the start; many times what a slow machine needs."""
+KUBELET = "seatrial/kubelet"
+"""Label of nodes; kwok plays the kubelet of all but those where it says stopped."""
 ATTEMPTS = 3
 """Starts with other ports, when somebody else took one meanwhile."""
 POLL = 0.05
@@ -51,11 +53,19 @@ class Kwok:
     own = True
 
     def __init__(
-        self, lws_version: str, nodes: Sequence[Object], *, asset_folders: Sequence[Path] = (), run: Run
+        self,
+        lws_version: str,
+        nodes: Sequence[Object],
+        *,
+        asset_folders: Sequence[Path] = (),
+        run: Run,
+        audit_policy: Path | None = None,
     ) -> None:
+        """`audit_policy` (a Policy of audit.k8s.io) adds the log "audit": who asked the API server for what."""
         self.lws_version = lws_version
         self.nodes = nodes
         self.asset_folders = tuple(asset_folders)
+        self.audit_policy = audit_policy
         self.cluster = f"seatrial-{secrets.token_hex(4)}"
         self.folder = run.folder / self.cluster
         self._kwokctl: subprocess.Popen[bytes] | None = None
@@ -116,6 +126,36 @@ class Kwok:
         manager.wait()
         self.lws_version = version
 
+    def stop_kubelet(self, node: str) -> None:
+        """From now on nothing happens on this node: pods bound to it stay Pending, those being deleted Terminating.
+
+        The control plane does not know it yet: heartbeats may be late. `lose_node` tells it.
+        """
+        self._api().patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: "stopped"}}})
+
+    def start_kubelet(self, node: str) -> None:
+        """End `stop_kubelet` or `lose_node`: the node becomes ready again, and what waited on it happens."""
+        self._api().patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: None}}})
+
+    def lose_node(self, node: str) -> None:
+        """Stop the kubelet and report at once what the node controller reports when heartbeats stay away: the node's
+        conditions are unknown, its pods not ready.
+
+        The node controller itself then taints the node as unreachable, and evicts its pods when their tolerations end.
+        Source: monitorNodeHealth of pkg/controller/nodelifecycle, Kubernetes 1.34.
+        """
+        self.stop_kubelet(node)
+        server = self._api()
+        conditions = server.get(f"{NODES}/{node}")["status"]["conditions"]
+        lost = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
+        server.patch(f"{NODES}/{node}/status", {"status": {"conditions": [{**each, **lost} for each in conditions]}})
+        for pod in server.get(f"/api/v1/pods?fieldSelector=spec.nodeName%3D{node}")["items"]:
+            conditions = [
+                {**each, "status": "False"} if each["type"] == "Ready" else each for each in pod["status"]["conditions"]
+            ]
+            path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
+            server.patch(path, {"status": {"conditions": conditions}})
+
     @property
     def _home(self) -> Path:
         """Where kwokctl keeps this cluster: bin, etcd, logs, pids, pki, kwok.yaml."""
@@ -124,6 +164,9 @@ class Kwok:
     @property
     def kubeconfig(self) -> Path:
         return self.folder / "kubeconfig"
+
+    def _api(self) -> ApiServer:
+        return self._started().server
 
     def _started(self) -> LwsManager:
         if self._manager is None:
@@ -156,8 +199,11 @@ class Kwok:
             context=f"kwok-{self.cluster}",
             capabilities=CAPABILITIES,
             lws=release.version,
-            logs={name: self._home / "logs" / f"{name}.log" for name in (*COMPONENTS, LWS_MANAGER)},
+            logs={name: self._home / "logs" / f"{name}.log" for name in self._logs()},
         )
+
+    def _logs(self) -> tuple[str, ...]:
+        return (*COMPONENTS, LWS_MANAGER, *(["audit"] if self.audit_policy else []))
 
     def _install(self, manager: LwsManager, release: assets.LwsAssets) -> None:
         def accepted() -> bool:
@@ -207,13 +253,25 @@ class Kwok:
                 # Should an etcd of another cluster ever answer on our port, nothing of it can be mixed up with ours.
                 "etcdPrefix": f"/{self.cluster}",
                 "disableQPSLimits": True,
+                # A lease is renewed four times in its duration: 20 times a second in a fleet of 1,000 nodes.
+                "heartbeatFactor": 1,
+                "nodeLeaseDurationSeconds": 200,
+                "nodeStatusUpdateFrequencyMilliseconds": 50_000,
+                "kubeControllerManagerNodeMonitorGracePeriodMilliseconds": 200_000,
+                "kubeControllerManagerNodeMonitorPeriodMilliseconds": 1_000,
+                "kubeAuditPolicy": str(self.audit_policy.resolve()) if self.audit_policy else "",
                 **chosen,
             },
             "componentsPatches": [
                 # The data live as long as the run.
-                {"name": "etcd", "extraArgs": [{"key": "unsafe-no-fsync", "value": "true"}]},
+                _arguments("etcd", {"unsafe-no-fsync": "true"}),
                 # An address of its own choice would need a network (RFC 5737: for documentation only).
-                {"name": "kube-apiserver", "extraArgs": [{"key": "advertise-address", "value": "192.0.2.1"}]},
+                _arguments("kube-apiserver", {"advertise-address": "192.0.2.1"}),
+                # The last of two equal flags counts; kwokctl itself says that all nodes are managed.
+                _arguments(
+                    "kwok-controller",
+                    {"manage-all-nodes": "false", "manage-nodes-with-label-selector": f"{KUBELET}!=stopped"},
+                ),
             ],
         }
 
@@ -249,6 +307,10 @@ class Kwok:
         if "address already in use" in words:
             raise ports.PortTaken(f"{name} lost its port to another program: {words}")
         raise ClusterError(f"{name} of the kwok cluster ended: {words}")
+
+
+def _arguments(component: str, flags: Mapping[str, str]) -> dict[str, Any]:
+    return {"name": component, "extraArgs": [{"key": key, "value": value} for key, value in flags.items()]}
 
 
 def _unready(nodes: Sequence[Mapping[str, Any]]) -> list[str]:
