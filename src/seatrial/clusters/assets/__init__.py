@@ -60,5 +60,6 @@ def obtain(
         else:
             missing.append(wanted)
     for number, wanted in enumerate(missing, 1):
-        places[wanted.name] = build(wanted, store, progress, f"{number} of {len(missing)}").folder
+        count = f"{number} of {len(missing)}" if len(missing) > 1 else ""
+        places[wanted.name] = build(wanted, store, progress, count).folder
     return places

@@ -4,14 +4,14 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from seatrial.clusters import leftovers
 from seatrial.clusters.assets import AssetError, obtain
 from seatrial.clusters.assets.programs import PROGRAMS, Program, program
 from seatrial.clusters.assets.store import Entry, Store
-from seatrial.clusters.progress import ProgressLine
+from seatrial.clusters.assets.progress import ProgressLine
 from seatrial.clusters.provider import ClusterError
 from seatrial.printable import printable
 
@@ -48,14 +48,14 @@ def _build(wanted: Sequence[Program], into: Path | None, progress: ProgressLine)
     places = obtain(wanted, store, progress=progress)
     progress.end()
     if into is None:
-        print(f"{len(places)} programs are in {store.root} ({_seconds(time.monotonic() - began)})")
+        print(f"{_programs(places)} in {store.root} ({_seconds(time.monotonic() - began)})")
         return
     try:
         for one in wanted:
             _copy(one, places[one.name], into)
     except OSError as error:
         raise AssetError(f"cannot write to {into}: {error.strerror}; free some space or name another folder") from error
-    print(f"{len(places)} programs are in {into}; use them with --assets {into}")
+    print(f"{_programs(places)} in {into}; use them with --assets {into}")
 
 
 def _copy(one: Program, place: Path, into: Path) -> None:
@@ -102,10 +102,14 @@ def _clean(progress: ProgressLine) -> None:
     removed, busy = store.clean()
     progress.end()
     if runs:
-        print(f"cleared up after {len(runs)} runs that were killed: {', '.join(runs)}")
+        print(f"cleared up after what was killed: {', '.join(runs)}")
     print(f"removed {_size(removed)} from {store.root}")
     if busy:
         print(f"left what another run builds now: {', '.join(busy)}")
+
+
+def _programs(programs: Collection[object]) -> str:
+    return "1 program" if len(programs) == 1 else f"{len(programs)} programs"
 
 
 def _size(bytes: int) -> str:

