@@ -159,12 +159,12 @@ def exists_outside(manifests: ManifestSet, namespace: str, name: str) -> bool:
     return any(claim.name == name and claim.namespace in (None, namespace) for claim in stated)
 
 
-# Every TKE cluster has it from the start (tencentyun/qcloud-documents: container service, PV and PVC).
-_CLASS_OF_TKE = "cbs"
+CLASS_OF_TKE = "cbs"
+"""Every TKE cluster has it from the start (tencentyun/qcloud-documents: container service, PV and PVC)."""
 
 
 def class_exists_outside(manifests: ManifestSet, name: str) -> bool:
     """Whether a StorageClass that the set does not declare exists: the target says so, or TKE brings it."""
-    return name == _CLASS_OF_TKE or any(
+    return name == CLASS_OF_TKE or any(
         found.name == name for found in manifests.target.get("existing.storage_classes") or ()
     )
