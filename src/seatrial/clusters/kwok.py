@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ class Kwok:
         self._kwokctl: subprocess.Popen[bytes] | None = None
         self._server: ApiServer | None = None
         self._manager: LwsManager | None = None
+        self._running: Cluster | None = None
+
+    @property
+    def running(self) -> Cluster:
+        """What `start` returned. Raises ClusterError before and after that."""
+        if self._running is None:
+            raise ClusterError("the kwok cluster is not running: start it first")
+        return self._running
 
     def start(self, progress: Progress = silent) -> Cluster:
         """Raises ClusterError; leaves nothing behind when it, or anything else, is raised."""
@@ -97,7 +106,7 @@ class Kwok:
             if self._kwokctl is not None:
                 self._kwokctl.kill()
                 self._kwokctl.wait()
-            self._server = self._manager = self._kwokctl = None
+            self._server = self._manager = self._kwokctl = self._running = None
             # What does not even end when it is killed keeps its folder: by it the next sweep finds it.
             if not processes.kill_all(self.folder):
                 shutil.rmtree(self.folder, ignore_errors=True)
@@ -125,6 +134,7 @@ class Kwok:
         self._install(manager, release)
         manager.wait()
         self.lws_version = version
+        self._running = replace(self.running, lws=version)
 
     def stop_kubelet(self, node: str) -> None:
         """From now on nothing happens on this node: pods bound to it stay Pending, those being deleted Terminating.
@@ -138,10 +148,10 @@ class Kwok:
         self._api().patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: None}}})
 
     def lose_node(self, node: str) -> None:
-        """Stop the kubelet and report at once what the node controller reports when heartbeats stay away: the node's
-        conditions are unknown, its pods not ready.
+        """Stop the kubelet and report at once what the node controller reports when heartbeats stay away.
 
-        The node controller itself then taints the node as unreachable, and evicts its pods when their tolerations end.
+        That is: the node's conditions are unknown, its pods not ready. The node controller itself then taints the node
+        as unreachable, and evicts its pods when their tolerations end.
         Source: monitorNodeHealth of pkg/controller/nodelifecycle, Kubernetes 1.34.
         """
         self.stop_kubelet(node)
@@ -192,7 +202,7 @@ class Kwok:
         self._until("the default service account was there", lambda: _has_service_account(server))
         progress(f"waiting for LWS {release.version}")
         manager.wait()
-        return Cluster(
+        self._running = Cluster(
             provider=self.name,
             name=self.cluster,
             kubeconfig=self.kubeconfig,
@@ -201,6 +211,7 @@ class Kwok:
             lws=release.version,
             logs={name: self._home / "logs" / f"{name}.log" for name in self._logs()},
         )
+        return self._running
 
     def _logs(self) -> tuple[str, ...]:
         return (*COMPONENTS, LWS_MANAGER, *(["audit"] if self.audit_policy else []))
