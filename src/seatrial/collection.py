@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from seatrial import shipped
-from seatrial.items import RequirementItem
+from seatrial.items import ClusterItem, RequirementItem
 
 
 def check(items: list[pytest.Item]) -> None:
@@ -28,3 +28,14 @@ def _problems(items: list[pytest.Item]) -> Iterator[str]:
             yield f"{item.nodeid}: id {item.requirement.id} is taken by {first}"
         if item.path.stem != f"test_{item.requirement.area.lower()}" and item.path.is_relative_to(suites):
             yield f"{item.nodeid}: {item.requirement.id} belongs in test_{item.requirement.area.lower()}.py"
+
+
+def per_set(items: list[pytest.Item], sets: list[str]) -> list[pytest.Item]:
+    """The items with those of the cluster layer multiplied by the sets, set by set.
+
+    Within a set, what disturbs it comes last.
+    """
+    waiting = [item for item in items if isinstance(item, ClusterItem) and not item.set]
+    others = [item for item in items if item not in waiting]
+    waiting.sort(key=lambda item: item.requirement.disruptive)
+    return [*others, *(item.on(set) for set in sets for item in waiting)]

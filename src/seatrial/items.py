@@ -1,21 +1,32 @@
 """How requirements become pytest items, and how their verdicts become pytest outcomes."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from seatrial import requirement as requirements
+from seatrial.clusters.provider import ClusterError
 from seatrial.judge import Judgement
 from seatrial.printable import printable
 from seatrial.requirement import BadRequirement, Requirement
 from seatrial.trial import Trial
 from seatrial.verdict import Verdict, worst
 
+if TYPE_CHECKING:
+    from seatrial.cluster_trial import ClusterTrial
+
 TRIAL = pytest.StashKey[Trial]()
+CLUSTER = pytest.StashKey["ClusterTrial"]()
 STRICT = pytest.StashKey[bool]()
+IN_USE = pytest.StashKey[list["Trial | ClusterTrial"]]()
 # The name under which verdicts travel in a report; plain lists and maps, so that pytest-xdist carries them.
 PROPERTY = "seatrial"
+
+
+def trials(config: pytest.Config) -> "list[Trial | ClusterTrial]":
+    """The trials of the layers that this run judges."""
+    return config.stash.get(IN_USE, [])
 
 
 class Row(NamedTuple):
@@ -49,8 +60,12 @@ class RequirementItem(pytest.Item):
         self.extra_keyword_matches.add(requirement.id)  # for -k TOP-04
         self.judgements: list[Judgement] = []
 
+    def judge(self) -> list[Judgement]:
+        """The judgements of all sets."""
+        return self.config.stash[TRIAL].judge(self.requirement)
+
     def setup(self) -> None:
-        self.judgements = self.config.stash[TRIAL].judge(self.requirement)
+        self.judgements = self.judge()
         rows = [
             (str(judgement.verdict), judgement.set, judgement.quiet, judgement.line()) for judgement in self.judgements
         ]
@@ -97,6 +112,28 @@ class RequirementItem(pytest.Item):
         return self.path, self.requirement.check.__code__.co_firstlineno, f"{self.requirement.id} {self.name}"
 
 
+class ClusterItem(RequirementItem):
+    """One requirement on one set, judged on a cluster. `set` is empty until the sets are known."""
+
+    def __init__(self, *, set: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.set = set
+
+    def on(self, set: str) -> "ClusterItem":
+        """The same requirement on one set."""
+        name = f"{self.name}[{set}]"
+        assert self.parent is not None
+        item: ClusterItem = ClusterItem.from_parent(self.parent, name=name, requirement=self.requirement, set=set)
+        item.add_marker(self.path.parent.name)
+        return item
+
+    def judge(self) -> list[Judgement]:
+        try:
+            return [self.config.stash[CLUSTER].judge(self.requirement, self.set)]
+        except ClusterError as problem:
+            pytest.exit(printable(str(problem)), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
 def _lines(requirement: Requirement, judgements: list[Judgement]) -> Iterator[str]:
     """The failure as text, for JUnit and for `--tb`: readable without the source."""
     yield f"{requirement.id}: {requirement.sentence}"
@@ -109,6 +146,8 @@ def _lines(requirement: Requirement, judgements: list[Judgement]) -> Iterator[st
             yield f"  fix: {finding.fix}"
             if finding.source:
                 yield f"  source: {finding.source}"
+        if judgement.evidence:
+            yield f"  evidence: {judgement.evidence}"
 
 
 def make(collector: pytest.Collector, name: str, function: Any) -> RequirementItem:
@@ -117,8 +156,10 @@ def make(collector: pytest.Collector, name: str, function: Any) -> RequirementIt
         requirement = requirements.read(function)
     except BadRequirement as problem:
         raise pytest.Collector.CollectError(f"{collector.nodeid}: {problem}") from None
-    item: RequirementItem = RequirementItem.from_parent(collector, name=name, requirement=requirement)
-    item.add_marker(item.path.parent.name)  # folder = layer = marker
+    layer = collector.path.parent.name  # folder = layer = marker
+    kind = ClusterItem if layer == "cluster" else RequirementItem
+    item: RequirementItem = kind.from_parent(collector, name=name, requirement=requirement)
+    item.add_marker(layer)
     return item
 
 

@@ -2,17 +2,30 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from seatrial import subjects
+from seatrial.clusters.provider import ClusterError
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable, Reported
-from seatrial.manifest_set import ManifestSet
 from seatrial.requirement import Requirement
 from seatrial.target import MissingFact
 from seatrial.verdict import Verdict, decide
+
+
+class Scope(Protocol):
+    """What requirements are judged on: a set of manifests, or that set on a cluster."""
+
+    @property
+    def name(self) -> str: ...
+
+    def waived(self, requirement: str, object: str) -> bool: ...
+
+
+Subjects = Callable[[str, Any], Iterable[subjects.Subject]]
+"""The subjects of one kind, by the name of a check's parameter, of a scope."""
 
 
 @dataclass(slots=True)
@@ -29,6 +42,8 @@ class Judgement:
     supply: tuple[str, ...]
     duration_s: float
     error: BaseException | None = None
+    evidence: str = ""
+    """Folder with what was gathered when it failed; empty in the static layer, whose evidence are the manifests."""
 
     @property
     def quiet(self) -> bool:
@@ -39,10 +54,12 @@ class Judgement:
         """The judgement as a line of JSON. A fleet has hundreds of thousands of them, nearly all of the short form."""
         findings = _list(finding.as_dict() for finding in self.findings)
         waived = _list(finding.as_dict() for finding in self.waived)
+        evidence = f', "evidence": {_text(self.evidence)}' if self.evidence else ""
         return (
             f'{_opening(self.requirement)}, "verdict": "{self.verdict}", "set": {_text(self.set)}, '
             f'"subject": {_text(", ".join(self.subjects))}, "findings": {findings}, "waived": {waived}, '
-            f'"duration_s": {self.duration_s:.6f}, "reason": {_text(self.reason)}, "supply": {_list(self.supply)}}}'
+            f'"duration_s": {self.duration_s:.6f}, "reason": {_text(self.reason)}, '
+            f'"supply": {_list(self.supply)}{evidence}}}'
         )
 
 
@@ -78,23 +95,44 @@ class _Tally:
     judged: int = 0
 
 
-def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
-    """Judge every subject of the set. Raises nothing: an exception of the check is the verdict `error`."""
+def judge(requirement: Requirement, scope: Scope, find: Subjects = subjects.of) -> Judgement:
+    """Judge every subject of the scope.
+
+    An exception of the check is the verdict `error`. Raises ClusterError when the cluster is gone: the run is over.
+    """
     started = time.perf_counter()
     tally = _Tally()
     titles: list[str] = []
     try:
-        for subject in subjects.of(requirement.subject, manifests):
+        for subject in find(requirement.subject, scope):
             titles.append(subject.title)
             _hear(requirement, subject, tally)
     except NotApplicable as absent:
         tally.not_applicable.append(_kept(absent))
     except CannotTell as unknown:
         tally.unknown.append(_kept(unknown))
+    except Blocked as blocked:
+        tally.blocked.append(_kept(blocked))
+    except ClusterError:
+        raise
     except Exception as error:  # an error of ours is a verdict of its own, never a crash of the run
         tally.error = error
+    return _judgement(requirement, scope, tally, titles, started)
+
+
+def undecided(requirement: Requirement, scope: Scope, outcome: Finding | CannotTell) -> Judgement:
+    """The judgement of a requirement that nobody can look at: one outcome for all its subjects."""
+    tally = _Tally()
+    if isinstance(outcome, Finding):
+        tally.findings.append(outcome)
+    else:
+        tally.unknown.append(outcome)
+    return _judgement(requirement, scope, tally, [], time.perf_counter())
+
+
+def _judgement(requirement: Requirement, scope: Scope, tally: _Tally, titles: list[str], started: float) -> Judgement:
     reported = list(dict.fromkeys(_report(requirement, finding) for finding in tally.findings))
-    waived = [finding for finding in reported if manifests.waived(requirement.id, finding.object)]
+    waived = [finding for finding in reported if scope.waived(requirement.id, finding.object)]
     open_findings = [finding for finding in reported if finding not in waived]
     verdict = decide(
         requirement.level,
@@ -106,7 +144,7 @@ def judge(requirement: Requirement, manifests: ManifestSet) -> Judgement:
     )
     return Judgement(
         requirement,
-        manifests.name,
+        scope.name,
         verdict,
         tuple(titles),
         tuple(open_findings),

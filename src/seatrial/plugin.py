@@ -1,10 +1,12 @@
 """The pytest plugin, in the order in which pytest calls it. Each hook only delegates."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,23 +14,34 @@ from seatrial import options, shipped
 from seatrial.printable import printable
 from seatrial.requirement import declared
 
-LAYERS = ("static",)
+if TYPE_CHECKING:
+    from seatrial.cluster_trial import ClusterTrial
+    from seatrial.trial import Trial
+
+LAYERS = ("static", "cluster")
+STOOD_BEHIND = "deepseek-r1-tke"
+"""The set that the cluster layer brings up when the user names none."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    options.add(parser)
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    options.add(parser, pluginmanager)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     from seatrial.items import STRICT, TRIAL
-    from seatrial.trial import Trial
 
     for layer in LAYERS:
         config.addinivalue_line("markers", f"{layer}: requirements of the {layer} layer")
     _find_suites(config)
     config.stash[STRICT] = options.strict(config)
-    config.stash[TRIAL] = Trial(
-        options.value(config, "--manifests") or [],
+    config.stash[TRIAL] = _trial(config, options.value(config, "--manifests") or [])
+
+
+def _trial(config: pytest.Config, manifests: list[str]) -> "Trial":
+    from seatrial.trial import Trial
+
+    return Trial(
+        manifests,
         options.value(config, "--target"),
         options.value(config, "--namespace"),
         options.value(config, "--crd"),
@@ -59,6 +72,21 @@ def _wanted(config: pytest.Config) -> bool:
     return bool(named) or config.getoption("markexpr") in LAYERS
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A layer that nobody asked for is not even imported, and starts no cluster."""
+    left_out = collection_path.name in LAYERS and collection_path.parent.resolve() == shipped.suites().resolve()
+    return True if left_out and collection_path.name not in _layers(config) else None
+
+
+def _layers(config: pytest.Config) -> tuple[str, ...]:
+    """The layers of this run: those of -m; the cluster layer only when the command line speaks of it."""
+    expression = str(config.getoption("markexpr"))
+    if expression in LAYERS:
+        return (expression,)
+    named = any("cluster" in Path(argument.partition("::")[0]).parts for argument in config.args)
+    return LAYERS if "cluster" in expression or named else ("static",)
+
+
 def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> Any:
     if not declared(obj):
         return None
@@ -67,15 +95,23 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     return items.make(collector, name, obj)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    from seatrial.collection import check
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    from seatrial import collection
+    from seatrial.items import CLUSTER, ClusterItem
 
-    check(items)
+    collection.check(items)
+    yield
+    listing = config.option.collectonly or options.value(config, "--list-requirements")
+    if any(isinstance(item, ClusterItem) for item in items) and not listing:
+        _check_input(config, ("cluster",))
+        items[:] = collection.per_set(items, config.stash[CLUSTER].names)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
+    if "cluster" in _layers(session.config):
+        _prepare_cluster(session.config)
     if hasattr(session.config, "workerinput"):
         return  # a worker of pytest-xdist: the controller records
     from seatrial.report.recorder import Recorder
@@ -85,13 +121,25 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _prepare_controller(session.config)
 
 
+def _prepare_cluster(config: pytest.Config) -> None:
+    from seatrial.cluster_trial import ClusterTrial
+    from seatrial.items import CLUSTER
+    from seatrial.report.progress import ProgressLine
+
+    trial = _trial(config, options.value(config, "--manifests") or [str(shipped.manifests() / STOOD_BEHIND)])
+    config.stash[CLUSTER] = ClusterTrial(trial, options.cluster(config), options.report_dir(config))
+    config.stash[CLUSTER].progress = ProgressLine(config).show
+    # The default action would end the process at once and leave the cluster's programs running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 def _prepare_controller(config: pytest.Config) -> None:
     """The controller of pytest-xdist collects nothing, and workers that refuse their input look as if they crashed."""
     if options.value(config, "--list-requirements"):
         raise pytest.UsageError("--list-requirements lists in one process; leave out -n")
     if "-" in (options.value(config, "--manifests") or ()):
         raise pytest.UsageError("--manifests -: only one process can read standard input; leave out -n, or use a file")
-    _check_input(config)
+    _check_input(config, _layers(config))
     if _only_ours(config):
         _leave_the_summary_to_us(config)
 
@@ -105,7 +153,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _leave_the_summary_to_us(session.config)
     if not judging or session.config.option.collectonly or options.value(session.config, "--list-requirements"):
         return
-    _check_input(session.config)
+    _check_input(session.config, _layers_of(session.items))
     recorder = session.config.pluginmanager.getplugin("seatrial.recorder")
     if recorder is not None:
         try:
@@ -114,24 +162,38 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             raise pytest.UsageError(recorder.cannot_write(error)) from None
 
 
-def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str | None:
-    from seatrial.items import TRIAL, RequirementItem
+def _layers_of(items: list[pytest.Item]) -> tuple[str, ...]:
+    from seatrial.items import ClusterItem, RequirementItem
 
-    listing = options.value(config, "--list-requirements") or config.option.collectonly
-    if listing or not any(isinstance(item, RequirementItem) for item in items):
+    kinds = {type(item) for item in items}
+    return tuple(layer for layer, kind in (("static", RequirementItem), ("cluster", ClusterItem)) if kind in kinds)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str] | None:
+    if options.value(config, "--list-requirements") or config.option.collectonly:
         return None
-    return printable(f"judging {config.stash[TRIAL].described}")
+    return [printable(f"judging {trial.described}") for trial in _trials(config, _layers_of(items))] or None
 
 
-def _check_input(config: pytest.Config) -> None:
-    from seatrial.items import TRIAL
+def _trials(config: pytest.Config, layers: tuple[str, ...]) -> "list[Trial | ClusterTrial]":
+    from seatrial.items import CLUSTER, TRIAL
+
+    return [config.stash[CLUSTER] if layer == "cluster" else config.stash[TRIAL] for layer in layers]
+
+
+def _check_input(config: pytest.Config, layers: tuple[str, ...]) -> None:
+    from seatrial.clusters.provider import ClusterError
+    from seatrial.items import IN_USE
     from seatrial.trial import UsageError
 
+    config.stash[IN_USE] = _trials(config, layers)
     try:
         with _standard_input(config):
-            config.stash[TRIAL].check(_progress(config))
-    except UsageError as problem:
-        lines = (printable(line).replace("\n", "\\n") for line in problem.problems)
+            for trial in config.stash[IN_USE]:
+                trial.check(_progress(config))
+    except (UsageError, ClusterError) as problem:
+        problems = problem.problems if isinstance(problem, UsageError) else [str(problem)]
+        lines = (printable(line).replace("\n", "\\n") for line in problems)
         raise pytest.UsageError("\n".join(lines)) from None
 
 
@@ -180,6 +242,22 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
     show(session)
     return True
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The last requirement of a set takes its cluster with it."""
+    from seatrial.items import CLUSTER, ClusterItem
+
+    if isinstance(item, ClusterItem) and getattr(nextitem, "set", None) != item.set:
+        item.config.stash[CLUSTER].leave()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    from seatrial.items import CLUSTER
+
+    if CLUSTER in config.stash:
+        config.stash[CLUSTER].leave()  # after Ctrl-C no teardown has done it
 
 
 def pytest_report_teststatus(report: pytest.TestReport | pytest.CollectReport) -> tuple[str, str, Any] | None:

@@ -5,13 +5,11 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import FileIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial import items, options
-from seatrial.items import TRIAL
 from seatrial.printable import printable
 from seatrial.report import summary, terminal
 from seatrial.report.tally import Tally
@@ -23,9 +21,7 @@ class Recorder:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        chosen = options.value(config, "--report-dir")
-        # Not below rootpath, which pytest may take from the path after --manifests.
-        self.folder = Path(chosen) if chosen else config.invocation_params.dir / "reports" / "latest"
+        self.folder = options.report_dir(config)
         self.tally = Tally()
         self._stream: FileIO | None = None
         self._started = datetime.now(UTC)
@@ -37,7 +33,9 @@ class Recorder:
         """Begin the report. Raises OSError when the folder cannot be written."""
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.tally.watched = self._config.stash[TRIAL].waived_requirements()
+            self.tally.watched = frozenset().union(
+                *(trial.waived_requirements() for trial in items.trials(self._config))
+            )
             self._stream = (self.folder / "results.jsonl").open("wb", buffering=0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -91,7 +89,11 @@ class Recorder:
 
     def _verdict(self, session: pytest.Session) -> int:
         """Green has to be earned: something was judged, and every waiver was of use."""
-        self._problems = session.config.stash[TRIAL].unused_waivers(self.tally.waived, self.tally.decided)
+        self._problems = [
+            problem
+            for trial in items.trials(session.config)
+            for problem in trial.unused_waivers(self.tally.waived, self.tally.decided)
+        ]
         if self._problems:
             return pytest.ExitCode.TESTS_FAILED
         return pytest.ExitCode.OK if self.tally.judged else pytest.ExitCode.NO_TESTS_COLLECTED

@@ -14,7 +14,7 @@ import pytest
 
 import seatrial
 from seatrial import options
-from seatrial.items import TRIAL
+from seatrial.items import trials
 from seatrial.report.tally import Tally
 
 SCHEMA_VERSION = 1
@@ -25,14 +25,14 @@ def write(path: Path, config: pytest.Config, tally: Tally, outcome: str, started
     report: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "seatrial", "version": seatrial.__version__},
-        "layer": "static",
+        "layers": [trial.layer for trial in trials(config)],
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "duration_s": round(elapsed_s, 3),
         "outcome": outcome,
         "verdicts": {str(verdict): count for verdict, count in sorted(tally.total.items())},
         "sets": {name: {str(v): n for v, n in sorted(counts.items())} for name, counts in tally.counts.items()},
-        "targets": config.stash[TRIAL].targets(),
+        "targets": {name: facts for trial in trials(config) for name, facts in trial.targets().items()},
         "options": _options(config),
         "environment": _environment(),
         "results": tally.open,

@@ -1,0 +1,95 @@
+"""Bringing a set onto a cluster and taking it away again."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from seatrial.clusters.provider import ClusterError
+from seatrial.live.admission import Admission
+from seatrial.live.api import Api, ApiError
+from seatrial.live.discovery import Discovery
+from seatrial.live.resources import NAMESPACES
+from seatrial.manifest_set import ManifestSet
+from seatrial.manifests.document import Document
+
+# What others need comes first; what starts pods comes last, so that it finds everything in its place.
+_FIRST = (
+    "Namespace",
+    "CustomResourceDefinition",
+    "PriorityClass",
+    "StorageClass",
+    "ServiceAccount",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "ResourceQuota",
+    "LimitRange",
+    "Service",
+    "PodDisruptionBudget",
+    "NetworkPolicy",
+)
+_LAST = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "LeaderWorkerSet")
+
+
+def in_order(documents: Iterable[Document]) -> list[Document]:
+    """The documents in the order in which they are applied."""
+    return sorted(documents, key=_rank)
+
+
+def _rank(document: Document) -> int:
+    if document.kind in _FIRST:
+        return _FIRST.index(document.kind)
+    return 100 + _LAST.index(document.kind) if document.kind in _LAST else 50
+
+
+def body(manifests: ManifestSet, document: Document, namespaced: bool) -> dict[str, Any]:
+    """The object as it is sent, with its namespace filled in."""
+    raw = dict(document.root.mapping)
+    if namespaced:
+        raw["metadata"] = {**(raw.get("metadata") or {}), "namespace": manifests.namespace(document)}
+    return raw
+
+
+def namespaces(manifests: ManifestSet) -> list[str]:
+    """The namespaces in which the set has objects, the default one first."""
+    found = [manifests.default_namespace, *(manifests.namespace(document) for document in manifests.documents)]
+    return list(dict.fromkeys(found))
+
+
+def ensure_namespaces(api: Api, names: Iterable[str], labels: dict[str, str]) -> None:
+    """Make the namespaces that are not there. Raises ApiError, Unreachable."""
+    for name in names:
+        if api.find(NAMESPACES, name) is None:
+            metadata = {"name": name, "labels": labels}
+            api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+
+
+def admissions(api: Api, discovery: Discovery, manifests: ManifestSet) -> Iterator[Admission]:
+    """Offer every document to the server without storing it. Raises Unreachable."""
+    for document in in_order(manifests.documents):
+        resource = discovery.resource(document.api_version, document.kind)
+        if resource is None:
+            yield Admission(document, None, None, served=False)
+            continue
+        namespace = manifests.namespace(document) if resource.namespaced else None
+        try:
+            answer = api.apply(resource, body(manifests, document, resource.namespaced), namespace, dry_run=True)
+        except ApiError as error:
+            yield Admission(document, None, error)
+        else:
+            yield Admission(document, answer, None)
+
+
+def apply(api: Api, discovery: Discovery, manifests: ManifestSet, admitted: Iterable[Admission]) -> None:
+    """Store what was admitted. Raises ClusterError when the server changes its mind."""
+    for admission in admitted:
+        if admission.answer is None:
+            continue
+        document = admission.document
+        resource = discovery.resource(document.api_version, document.kind)
+        assert resource is not None
+        namespace = manifests.namespace(document) if resource.namespaced else None
+        try:
+            api.apply(resource, body(manifests, document, resource.namespaced), namespace)
+        except ApiError as error:
+            raise ClusterError(f"{document.title}: admitted in a dry run, then refused: {error.message}") from None

@@ -1,0 +1,125 @@
+"""The view of a real cluster: kinds that change are watched, the others are listed when somebody asks."""
+
+import threading
+import time
+from collections.abc import Iterable
+
+from seatrial.clusters.provider import Cluster
+from seatrial.finding import CannotTell
+from seatrial.live.api import Api, ApiError
+from seatrial.live.discovery import Discovery
+from seatrial.live.eventually import Pulse
+from seatrial.live.informer import Informer
+from seatrial.live.objects import LiveObject
+from seatrial.live.resources import PODS, Resource
+from seatrial.live.view import WATCHED, View
+
+_RIGHTS = "the rights of rbac/read.yaml, which comes with seatrial"
+LOG_BYTES = 1 << 20
+"""The end of a log that is read, in bytes."""
+
+
+class LiveView(View):
+    """Begins to look with `start`; `stop` ends all watches."""
+
+    def __init__(self, api: Api, cluster: Cluster, namespaces: Iterable[str]) -> None:
+        super().__init__(cluster, namespaces)
+        self.api = api
+        self.discovery = Discovery(api)
+        self.pulse = Pulse()
+        self._informers: dict[tuple[str, str], Informer] = {}
+        self._listed: dict[tuple[str, str], list[LiveObject]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch. A kind that may not be listed, or is not served, is asked for again when it is needed."""
+        for namespace in self.namespaces:
+            for resource in WATCHED:
+                self.follow(resource, namespace)
+
+    def follow(self, resource: Resource, namespace: str) -> None:
+        """Watch one kind in one namespace. Raises Unreachable."""
+        key = (resource.plural, namespace)
+        if key in self._informers:
+            return
+        started = False
+
+        def take(change: str, object: LiveObject, before: LiveObject | None) -> None:
+            self.journal.note(resource.kind, change, object, before, first=not started)
+
+        informer = Informer(self.api, resource, namespace, take, self.pulse, self._stop)
+        try:
+            informer.start()
+        except ApiError:
+            return  # `all` asks again, and says what the server says
+        started = True
+        self._informers[key] = informer
+
+    def stop(self) -> None:
+        """End all watches. Never raises."""
+        self._stop.set()
+        with self.pulse.lock:
+            self.pulse.beat()
+
+    @property
+    def quiet_s(self) -> float:
+        """Seconds since something that is watched has changed."""
+        return time.monotonic() - self.pulse.last
+
+    def refresh(self) -> None:
+        """Forget what was listed: the next question goes to the server."""
+        with self._lock:
+            self._listed.clear()
+        self.discovery.forget()
+
+    def all(self, resource: Resource, namespace: str | None = None) -> list[LiveObject]:
+        informer = self._informers.get((resource.plural, namespace or ""))
+        if informer is not None:
+            if informer.error is not None:
+                raise _cannot(informer.error, resource.plural, namespace)
+            return informer.objects
+        key = (resource.plural, namespace or "")
+        with self._lock:
+            if key not in self._listed:
+                self._listed[key] = self._list(resource, namespace)
+            return self._listed[key]
+
+    def resource(self, api_version: str, kind: str) -> Resource | None:
+        try:
+            return self.discovery.resource(api_version, kind)
+        except ApiError as error:
+            raise _cannot(error, api_version, None) from None
+
+    def git_version(self) -> str:
+        try:
+            return str(self.api.document("/version").get("gitVersion", ""))
+        except ApiError as error:
+            raise _cannot(error, "/version", None) from None
+
+    def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
+        query = {"container": container, "limitBytes": str(LOG_BYTES)} | ({"previous": "true"} if previous else {})
+        try:
+            return self.api.text(PODS.path(pod.namespace, pod.name, "log"), query)
+        except ApiError as error:
+            if error.status == 400:  # waiting to start, or no previous container
+                return ""
+            raise _cannot(error, f"the log of {pod.title}", pod.namespace) from None
+
+    def _list(self, resource: Resource, namespace: str | None) -> list[LiveObject]:
+        try:
+            return [LiveObject(raw) for raw in self.api.list(resource, namespace)]
+        except ApiError as error:
+            if error.absent:
+                return []
+            raise _cannot(error, resource.plural, namespace) from None
+
+
+def _cannot(error: Exception, what: str, namespace: str | None) -> Exception:
+    """Not allowed to look is an honest answer; anything else is what it is."""
+    if not isinstance(error, ApiError):
+        return error
+    where = f" in namespace {namespace}" if namespace else ""
+    if error.forbidden:
+        return CannotTell(f"{what}{where} may not be read by this kubeconfig's user", _RIGHTS)
+    return CannotTell(f"the API server would not give {what}{where}: {error}")

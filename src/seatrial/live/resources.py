@@ -1,0 +1,61 @@
+"""The kinds of objects that the cluster layer reads, by the plural that their URL has."""
+
+from typing import NamedTuple
+
+from seatrial.manifests.workloads import LEADER_WORKER_SET
+
+
+class Resource(NamedTuple):
+    """One kind as the API serves it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def base(self) -> str:
+        """The URL path of its group and version."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    def path(self, namespace: str | None, name: str = "", subresource: str = "") -> str:
+        """The URL path of one object, or of the collection; `namespace` None means all namespaces."""
+        inside = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return "/".join(part for part in (f"{self.base}{inside}/{self.plural}", name, subresource) if part)
+
+
+NODES = Resource("", "v1", "nodes", "Node", False)
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
+PODS = Resource("", "v1", "pods", "Pod")
+SERVICES = Resource("", "v1", "services", "Service")
+EVENTS = Resource("", "v1", "events", "Event")
+CLAIMS = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+VOLUMES = Resource("", "v1", "persistentvolumes", "PersistentVolume", False)
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+DAEMON_SETS = Resource("apps", "v1", "daemonsets", "DaemonSet")
+JOBS = Resource("batch", "v1", "jobs", "Job")
+ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+BUDGETS = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+STORAGE_CLASSES = Resource("storage.k8s.io", "v1", "storageclasses", "StorageClass", False)
+CSI_DRIVERS = Resource("storage.k8s.io", "v1", "csidrivers", "CSIDriver", False)
+CSI_NODES = Resource("storage.k8s.io", "v1", "csinodes", "CSINode", False)
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+DEFINITIONS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
+MUTATING = Resource(
+    "admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False
+)
+VALIDATING = Resource(
+    "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False
+)
+LEADER_WORKER_SETS = Resource(LEADER_WORKER_SET[0], "v1", "leaderworkersets", LEADER_WORKER_SET[1])
+
+KNOWN = tuple(value for value in list(globals().values()) if isinstance(value, Resource))
+"""Every kind above."""

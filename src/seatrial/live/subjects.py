@@ -1,0 +1,42 @@
+"""What a requirement of the cluster layer can be about, by the name of a check's parameter."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from seatrial.finding import NotApplicable
+from seatrial.live.deployed import Deployed
+from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet, Standing
+
+_NO_LWS = "the set has no LeaderWorkerSet"
+
+
+def _created(deployed: Deployed) -> list[LiveLeaderWorkerSet]:
+    """The LeaderWorkerSets, all of which are on the cluster. Raises Blocked, CannotTell."""
+    for lws in deployed.leader_worker_sets:
+        lws.require(Standing.CREATED)
+    return deployed.leader_worker_sets
+
+
+def _groups(deployed: Deployed) -> list[LiveGroup]:
+    return [group for lws in _created(deployed) for group in lws.groups]
+
+
+# Parameter → how to find the subjects of a deployed set, and what to say when there are none.
+_SUBJECTS: dict[str, tuple[Callable[[Deployed], Iterable[Any]], str]] = {
+    "deployed": (lambda deployed: [deployed], ""),
+    "live_lws": (_created, _NO_LWS),
+    "live_group": (_groups, _NO_LWS),
+}
+NAMES = tuple(_SUBJECTS)
+
+
+def of(name: str, deployed: Deployed) -> Iterable[Any]:
+    """The subjects of one kind. Raises NotApplicable when there are none, KeyError for an unknown kind.
+
+    Raises Blocked when what they would be is not on the cluster.
+    """
+    find, absent = _SUBJECTS[name]
+    found = find(deployed)
+    if not found:
+        raise NotApplicable(absent)
+    return found

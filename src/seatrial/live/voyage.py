@@ -1,0 +1,144 @@
+"""One set on its way: a cluster, the set brought onto it, what is seen there, and everything taken away again."""
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from seatrial.clusters import dressing
+from seatrial.clusters.provider import Cluster, ClusterError, Progress, Provider
+from seatrial.clusters.wanted import wanted
+from seatrial.live import deploy
+from seatrial.live.admission import Admission
+from seatrial.live.api import Api, ApiError
+from seatrial.live.deployed import Deployed
+from seatrial.live.eventually import Waited, eventually
+from seatrial.live.live_view import LiveView
+from seatrial.live.workbench import Workbench
+from seatrial.manifest_set import ManifestSet
+from seatrial.workload.lws_installation import installation
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+    from seatrial.cluster_trial import Settings
+
+WAIT_S = 120.0
+"""How long a set may take to become available on a cluster of ours, in seconds."""
+_LABELS = {"app.kubernetes.io/managed-by": "seatrial"}
+
+
+class Voyage:
+    """Begun once, ended once. `end` undoes whatever `begin` has done, also when that was interrupted."""
+
+    def __init__(self, manifests: ManifestSet, settings: "Settings", progress: Progress) -> None:
+        self._manifests = manifests
+        self._settings = settings
+        self._progress = progress
+        self._undo = ExitStack()
+        self.view: LiveView
+
+    def begin(self) -> Deployed:
+        """The set on a cluster, settled as far as it will. Raises ClusterError."""
+        try:
+            return self._begin()
+        except ApiError as error:
+            self.end()
+            raise ClusterError(f"the cluster refuses what the run needs: {error.message}") from None
+        except BaseException:
+            self.end()
+            raise
+
+    def _begin(self) -> Deployed:
+        provider = self._provider()
+        self._undo.callback(provider.stop)
+        cluster = provider.start(self._progress)
+        api = Api(_client(cluster), read_only=not provider.own and not self._settings.deploy)
+        self._undo.callback(api.close)
+        view = LiveView(api, cluster, deploy.namespaces(self._manifests))
+        self._undo.callback(view.stop)
+        admitted = list(self._bring(api, view)) if provider.own else []
+        self.view = view
+        deployed = Deployed(
+            self._manifests,
+            view,
+            own=provider.own,
+            admissions=admitted,
+            workbench=Workbench(api, view, provider),
+            wait_s=self._settings.wait_s or WAIT_S,
+        )
+        view.start()
+        if provider.own:
+            self._progress("applying the set")
+            deploy.apply(api, view.discovery, self._manifests, admitted)
+            settle(deployed, view, self._progress)
+        return deployed
+
+    def _bring(self, api: Api, view: LiveView) -> list[Admission]:
+        self._progress("offering the set to the API server")
+        deploy.ensure_namespaces(api, view.namespaces, _LABELS)
+        return list(deploy.admissions(api, view.discovery, self._manifests))
+
+    def _provider(self) -> Provider:
+        if self._settings.chosen == "existing":
+            from seatrial.clusters.existing import Existing
+
+            return Existing(
+                self._settings.kubeconfig,
+                self._settings.context,
+                deploy=self._settings.deploy,
+                disruptive=self._settings.disruptive,
+            )
+        from seatrial.clusters.kwok import Kwok
+        from seatrial.clusters.leftovers import Run, sweep
+
+        sweep(self._progress)
+        run = self._undo.enter_context(Run.begin())
+        nodes = dressing.nodes(self._manifests.target, wanted(self._manifests)).nodes
+        return Kwok(_lws_version(self._manifests), nodes, asset_folders=self._settings.assets, run=run)
+
+    def end(self) -> None:
+        """Never raises."""
+        self._undo.close()
+
+
+def settle(deployed: Deployed, view: LiveView, progress: Progress) -> Waited[int]:
+    """Wait until every LeaderWorkerSet is available, or cannot become so any more. Raises Unreachable."""
+    sets = deployed.leader_worker_sets
+
+    def ready_groups() -> int:
+        return sum(group.ready for lws in sets for group in lws.groups)
+
+    wanted = sum(lws.replicas for lws in sets)
+
+    def look() -> int:
+        found = ready_groups()
+        progress(f"groups ready: {found} of {wanted}")
+        return found
+
+    return eventually(
+        look,
+        lambda _ready: all(lws.available for lws in sets),
+        deployed.wait_s,
+        pulse=view.pulse,
+    )
+
+
+def _lws_version(manifests: ManifestSet) -> str:
+    """The release that the set is meant for, or the newest where nothing says. Raises ClusterError."""
+    from seatrial.clusters.assets import LWS_VERSIONS
+
+    version = installation(manifests).version
+    if version is None:
+        return LWS_VERSIONS[-1]
+    stated = ".".join(map(str, version[0].numbers[:3]))
+    if stated not in LWS_VERSIONS:
+        raise ClusterError(
+            f"LWS {stated} cannot be brought up here; "
+            f'choose one of {", ".join(LWS_VERSIONS)}: seatrial.toml, [lws] version = "{LWS_VERSIONS[-1]}"'
+        )
+    return stated
+
+
+def _client(cluster: Cluster) -> "ApiClient":
+    from seatrial.clusters.kubeconfig import client
+
+    return client(cluster.kubeconfig, cluster.context)
