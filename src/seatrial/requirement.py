@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from seatrial.clusters.capability import Capability
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.verdict import Level
 
@@ -28,10 +29,17 @@ class Requirement:
     sources: tuple[str, ...]
     subject: str
     check: Callable[..., Outcomes]
+    needs: tuple[Capability, ...] = ()
+    """What a cluster has to be able to show before this can be decided; nothing for the static layer."""
 
     @property
     def area(self) -> str:
         return self.id.partition("-")[0]
+
+    @property
+    def disruptive(self) -> bool:
+        """Whether judging it changes or breaks what runs."""
+        return Capability.DISRUPT in self.needs
 
     @property
     def source(self) -> str:
@@ -42,16 +50,19 @@ class BadRequirement(Exception):
     """A test that calls itself a requirement and breaks the rules. The message names the test and the rule."""
 
 
-def requirement(id: str, *, why: str, fix: str, source: str | tuple[str, ...] = ()) -> Callable[[Check], Check]:
+def requirement(
+    id: str, *, why: str, fix: str, source: str | tuple[str, ...] = (), needs: tuple[Capability, ...] = ()
+) -> Callable[[Check], Check]:
     """Declare a test function as requirement `id`.
 
     `why` is what happens when it does not hold, `fix` how to satisfy it, each one sentence; `source` names issues
-    or documents. The first paragraph of the docstring is the requirement itself.
+    or documents; without one of the capabilities in `needs` nobody can tell. The first paragraph of the docstring is
+    the requirement itself.
     """
 
     def declare(check: Check) -> Check:
         sources = (source,) if isinstance(source, str) else source
-        check.__seatrial__ = (id, why, fix, sources)  # type: ignore[attr-defined]  # a mark on the function
+        check.__seatrial__ = (id, why, fix, sources, needs)  # type: ignore[attr-defined]  # a mark on the function
         return check
 
     return declare
@@ -63,7 +74,7 @@ def declared(function: object) -> bool:
 
 def read(function: Callable[..., Any]) -> Requirement:
     """The requirement that `function` declares. Raises BadRequirement naming everything that is wrong with it."""
-    id, why, fix, sources = function.__seatrial__  # type: ignore[attr-defined]  # set by the decorator
+    id, why, fix, sources, needs = function.__seatrial__  # type: ignore[attr-defined]  # set by the decorator
     sentence = " ".join((inspect.getdoc(function) or "").split("\n\n")[0].split())
     keywords = _KEYWORD.findall(sentence)
     parameters = list(inspect.signature(function).parameters)
@@ -80,4 +91,4 @@ def read(function: Callable[..., Any]) -> Requirement:
     if problems:
         raise BadRequirement(f"{function.__name__}: {'; '.join(problems)}")
     level = Level("".join(keywords[0]))
-    return Requirement(id, level, sentence, why, fix, sources, parameters[0], function)
+    return Requirement(id, level, sentence, why, fix, sources, parameters[0], function, needs)

@@ -34,6 +34,8 @@ class UsageError(Exception):
 class Trial:
     """The sets named on the command line, read once when the first requirement asks for them."""
 
+    layer = "static"
+
     def __init__(self, manifests: list[str], target: str | None, namespace: str, crd: str | None, today: date) -> None:
         self._arguments = manifests or [str(shipped.manifests())]
         self._target = target
