@@ -204,7 +204,7 @@ def test_another_go_finds_it_and_no_go_does_too(tool, store, fake_go, monkeypatc
 def test_a_cache_folder_that_cannot_be_made(tool, fake_go, tmp_path):
     (tmp_path / "file").touch()
     root = tmp_path / "file" / "assets"
-    with pytest.raises(AssetError, match=r"cache folder .*Not a directory.*XDG_CACHE_HOME"):
+    with pytest.raises(AssetError, match=r"the cache .*: Not a directory; set XDG_CACHE_HOME"):
         obtain([tool], Store(root))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from seatrial.clusters import leftovers
 from seatrial.clusters.assets import AssetError, obtain
 from seatrial.clusters.assets.programs import PROGRAMS, Program, program
-from seatrial.clusters.assets.store import Entry, Store
 from seatrial.clusters.assets.progress import ProgressLine
+from seatrial.clusters.assets.store import Entry, Store
 from seatrial.clusters.provider import ClusterError
 from seatrial.printable import printable
 

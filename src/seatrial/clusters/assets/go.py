@@ -23,7 +23,10 @@ _CAUSES: tuple[tuple[str, str], ...] = (
     (r"no space left on device|disk quota exceeded", "free some space, or put GOCACHE and XDG_CACHE_HOME elsewhere"),
     (r"file too large", "raise the limit on the size of files: ulimit -f"),
     (r"signal: killed|out of memory|cannot allocate memory", "it needs about 2 GB of memory: end something else"),
-    (r"read-only file system|permission denied|failed to initialize build cache", "make it writable, or put GOCACHE and GOMODCACHE elsewhere"),
+    (
+        r"read-only file system|permission denied|failed to initialize build cache",
+        "make it writable, or put GOCACHE and GOMODCACHE elsewhere",
+    ),
     (
         r"dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect|: EOF$|GOPROXY"
         r"|\b(?:40[1347]|410|5\d\d) [A-Z]\w+",

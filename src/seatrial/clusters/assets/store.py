@@ -132,7 +132,7 @@ class Store:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise AssetError(f"cannot read the cache folder {self.root}: {error.strerror}; set XDG_CACHE_HOME") from error
+            raise AssetError(f"cannot read the cache {self.root}: {error.strerror}; set XDG_CACHE_HOME") from error
         return [entry for entry in map(Entry.read, folders) if entry]
 
     def took(self, program: Program) -> float | None:
