@@ -1,6 +1,7 @@
 """A tiny program in a Go module of its own, and a stand-in for go that builds it in no time and does as it is told."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +9,18 @@ import pytest
 
 from seatrial.clusters.assets.programs import Program
 from seatrial.clusters.assets.store import Store
+
+OBTAIN = """
+import sys
+from pathlib import Path
+from seatrial.clusters.assets import obtain
+from seatrial.clusters.assets.programs import Program
+from seatrial.clusters.assets.store import Store
+wrapper, root = sys.argv[1:]
+tool = Program("tool", Path(wrapper), "example.invalid/upstream", "example.invalid/upstream/cmd/tool",
+               (("main.version", "{version}"),))
+print(obtain([tool], Store(Path(root)), progress=lambda words: print(words, flush=True))["tool"])
+"""
 
 FAKE_GO = """#!{python} -IS
 import os, pathlib, subprocess, sys, time
@@ -111,3 +124,20 @@ def tool(tmp_path):
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "cache" / "seatrial" / "assets")
+
+
+@pytest.fixture
+def in_another_process(tool, store):
+    """Obtains the tool; its standard output is what was told, and last where the tool is."""
+
+    def start(**how):
+        return subprocess.Popen(
+            [sys.executable, "-c", OBTAIN, tool.wrapper, store.root],
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "src")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **how,
+        )
+
+    return start

@@ -14,29 +14,7 @@ import pytest
 from seatrial.clusters.assets import AssetError, obtain
 from seatrial.clusters.assets.store import Entry, Store
 
-OBTAIN = """
-import sys
-from pathlib import Path
-from seatrial.clusters.assets import obtain
-from seatrial.clusters.assets.programs import Program
-from seatrial.clusters.assets.store import Store
-wrapper, root = sys.argv[1:]
-tool = Program("tool", Path(wrapper), "example.invalid/upstream", "example.invalid/upstream/cmd/tool",
-               (("main.version", "{version}"),))
-print(obtain([tool], Store(Path(root)), progress=lambda words: print(words, flush=True))["tool"])
-"""
 PATIENCE_S = 30
-
-
-def in_another_process(tool, store):
-    source = str(Path(__file__).parents[2] / "src")
-    return subprocess.Popen(
-        [sys.executable, "-c", OBTAIN, tool.wrapper, store.root],
-        env=os.environ | {"PYTHONPATH": source},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def until(condition):
@@ -99,11 +77,11 @@ def test_whatever_decides_what_is_built_is_part_of_the_key(tool, change):
         assert replace(tool, **{change: other}).key != before
 
 
-def test_of_two_at_once_one_builds_and_the_other_waits(tool, store, fake_go):
+def test_of_two_at_once_one_builds_and_the_other_waits(tool, store, fake_go, in_another_process):
     fake_go.hold()
-    first = in_another_process(tool, store)
+    first = in_another_process()
     until(lambda: fake_go.builds)
-    second = in_another_process(tool, store)
+    second = in_another_process()
     assert second.stdout.readline() == "waiting for another run that builds tool v1.2.3\n"
     fake_go.go_on()
     told, complaint = first.communicate(timeout=PATIENCE_S)
@@ -115,9 +93,9 @@ def test_of_two_at_once_one_builds_and_the_other_waits(tool, store, fake_go):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_ended_in_the_middle_of_a_build(tool, store, fake_go, end):
+def test_ended_in_the_middle_of_a_build(tool, store, fake_go, in_another_process, end):
     fake_go.hold()
-    run = in_another_process(tool, store)
+    run = in_another_process()
     until(lambda: fake_go.builds)
     go, compiler = fake_go.builds[0]
     assert runs(go) and runs(compiler)
@@ -233,10 +211,10 @@ def test_clean_removes_all(tool, store, fake_go):
     assert store.clean() == (0, [])
 
 
-def test_clean_leaves_what_is_being_built(tool, store, fake_go):
+def test_clean_leaves_what_is_being_built(tool, store, fake_go, in_another_process):
     obtain([replace(tool, name="other")], store)
     fake_go.hold()
-    run = in_another_process(tool, store)
+    run = in_another_process()
     until(lambda: len(fake_go.builds) == 2)
     removed, busy = store.clean()
     assert (removed > 0, busy) == (True, [f"tool-{tool.key}"])
