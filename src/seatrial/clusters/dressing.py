@@ -13,7 +13,7 @@ from seatrial.clusters.node_model import Look, model
 from seatrial.clusters.node_templates import GPU, Node, NodeTemplate, closest, fill
 from seatrial.clusters.pool_shape import GIB, PoolShape, Size, with_reserve
 from seatrial.clusters.provider import ClusterError
-from seatrial.clusters.storage import Storage, drivers, storage
+from seatrial.clusters.storage import Storage, storage
 from seatrial.clusters.wanted import Wanted, wanted
 from seatrial.knowledge import super_nodes
 from seatrial.manifest_set import ManifestSet
@@ -68,7 +68,7 @@ def dress(manifests: ManifestSet, *, count: int | None = None) -> Dressing:
 
     `count` nodes of the pool, instead of what target and set say. Raises DressingError as `nodes` does.
     """
-    dressed = nodes(manifests.target, wanted(manifests, drivers(manifests)), count=count)
+    dressed = nodes(manifests.target, wanted(manifests), count=count)
     found = storage(manifests, dressed.nodes)
     return Dressing(dressed.nodes, found, dressed.notes + found.notes)
 
@@ -89,8 +89,9 @@ def nodes(target: Target, asked: Wanted | None = None, *, count: int | None = No
     made: list[Node] = []
     for batch in _batches(shape, count):
         if len(made) + batch.count > MOST_NODES:
+            number = f"{batch.count:,}" if batch.count < 10**9 else "that many"
             raise DressingError(
-                f"{batch.count:,} nodes are too many: a cluster of {MOST_NODES:,} can be made; "
+                f"{number} nodes are too many for a cluster of made-up nodes, which has {MOST_NODES:,} at most; "
                 "state fewer in seatrial.toml: [pool] nodes = 4"
             )
         made += _made(batch, shape, len(made))

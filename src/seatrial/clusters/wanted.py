@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from seatrial.clusters.node_templates import GPU
+from seatrial.clusters.storage import drivers
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests import names
 from seatrial.manifests.document import Document, Node
@@ -44,7 +45,7 @@ class Wanted:
     drivers: tuple[str, ...] = ()
 
 
-def wanted(manifests: ManifestSet, drivers: tuple[str, ...] = ()) -> Wanted:
+def wanted(manifests: ManifestSet) -> Wanted:
     """What a set asks of nodes."""
     bound = {template.key for template in pool.bound_pods(manifests)}
     places: dict[str, list[Ask]] = {"super": [], "pool": [], "elsewhere": []}
@@ -52,7 +53,7 @@ def wanted(manifests: ManifestSet, drivers: tuple[str, ...] = ()) -> Wanted:
         on_pool = "pool" if template.key in bound else "elsewhere"
         place = "super" if is_super_pod(manifests, template) else on_pool
         places[place].append(_ask(template, pods, more))
-    return Wanted(tuple(places["pool"]), tuple(places["super"]), tuple(places["elsewhere"]), drivers)
+    return Wanted(tuple(places["pool"]), tuple(places["super"]), tuple(places["elsewhere"]), drivers(manifests))
 
 
 def _templates(manifests: ManifestSet) -> Iterator[tuple[PodTemplate, int, int]]:
