@@ -469,12 +469,16 @@ def test_whatever_stands_in_a_set_can_be_dressed_for(field: str, count: str) -> 
         "containers: [{image: sglang, resources: {limits: {nvidia.com/gpu: -1, cpu: lots, 7: 8, 'rdma x': 1}}}]}}}}\n"
     )
     manifests = load_texts("set", {"lws.yaml": text}, Target.empty())
-    if count == "1e99":
-        with pytest.raises(DressingError, match="that many nodes"):
-            dress(manifests)
-        return
     made = dress(manifests).nodes
     for node in made:
         assert all(
             names.label_key(key) is None and names.label_value(value) is None for key, value in labels(node).items()
         )
+
+
+def test_a_set_that_needs_more_nodes_than_there_can_be_is_refused() -> None:
+    manifests = variant(
+        "deepseek-r1-tke", ("leaderworkerset.yaml", "replicas: 1", "replicas: 1e99"), ("seatrial.toml", "nodes = 4", "")
+    )
+    with pytest.raises(DressingError, match="that many nodes"):
+        dress(manifests)
