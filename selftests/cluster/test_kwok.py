@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from seatrial.clusters import leftovers, ports, processes
-from seatrial.clusters.apiserver import ApiServer, Credentials, Refused
+from seatrial.clusters.apiserver import ApiServer, Refused
 from seatrial.clusters.kwok import Kwok
 from seatrial.clusters.leftovers import Run
-from seatrial.clusters.provider import Cluster, ClusterError
+from seatrial.clusters.provider import ClusterError
 
 from .conftest import node
 
@@ -33,13 +33,6 @@ def eventually(holds: Callable[[], bool], within: float = 60.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, f"did not come true in {within:g} s"
         time.sleep(0.1)
-
-
-def api(cluster: Cluster) -> ApiServer:
-    pki = next(cluster.kubeconfig.parent.glob("clusters/*/pki"))
-    port = re.search(r"server: https://127\.0\.0\.1:(\d+)", cluster.kubeconfig.read_text())
-    assert port
-    return ApiServer(int(port[1]), Credentials(pki / "ca.crt", pki / "admin.crt", pki / "admin.key"))
 
 
 def lws(name: str, replicas: int = 1, size: int = 2) -> dict[str, Any]:
@@ -102,7 +95,7 @@ def set_name(kwok_provider: Kwok, request: pytest.FixtureRequest) -> Iterator[st
     """A name for a set on the shared cluster, which is removed with its pods."""
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_"))[:40].strip("-")
     yield name
-    server = api(kwok_provider.running)
+    server = kwok_provider.server
     server.request("DELETE", f"{SETS}?fieldSelector=metadata.name%3D{name}")
     eventually(lambda: not pods_of(server, name))
 
@@ -119,7 +112,7 @@ class TestStartAndStop:
         steps: list[str] = []
         provider = Kwok("0.9.0", [node("one"), node("two")], asset_folders=asset_folders, run=own_run)
         cluster = provider.start(steps.append)
-        server = api(cluster)
+        server = provider.server
 
         assert {"starting the control plane", "creating 2 nodes", "installing LWS 0.9.0"} <= set(steps)
         assert cluster.lws == "0.9.0"
@@ -148,12 +141,14 @@ class TestStartAndStop:
         try:
             with ThreadPoolExecutor() as pool:
                 clusters = list(pool.map(lambda provider: provider.start(), (first, second)))
-            names = [[each["metadata"]["name"] for each in api(c).get("/api/v1/nodes")["items"]] for c in clusters]
-            assert names == [["of-the-first"], ["of-the-second"]]
+            names = [
+                provider.server.get("/api/v1/nodes")["items"][0]["metadata"]["name"] for provider in (first, second)
+            ]
+            assert names == ["of-the-first", "of-the-second"]
             assert [cluster.lws for cluster in clusters] == ["0.9.0", "0.8.0"]
             first.stop()
             second.check()
-            assert api(clusters[1]).get("/readyz") == "ok"
+            assert second.server.get("/readyz") == "ok"
         finally:
             first.stop()
             second.stop()
@@ -233,7 +228,7 @@ class TestLwsManager:
         folder = kwok_provider.running.kubeconfig.parent
         kwok_provider.check()
         [manager] = [process for process in processes.running_in(folder) if process.name == "lws-manager"]
-        processes.kill(manager)
+        processes.kill([manager])
         try:
             eventually(lambda: processes.read(manager.pid) is None)
             with pytest.raises(ClusterError, match=r"^the LWS manager 0\.9\.0 ended with code -9: .+"):
@@ -243,7 +238,7 @@ class TestLwsManager:
         kwok_provider.check()
 
     def test_without_it_sets_cannot_be_written(self, kwok_provider: Kwok, set_name: str) -> None:
-        server = api(kwok_provider.running)
+        server = kwok_provider.server
         kwok_provider.stop_lws_manager()
         try:
             with pytest.raises(Refused, match="failed calling webhook"):
@@ -254,7 +249,7 @@ class TestLwsManager:
         eventually(lambda: available(server, set_name))
 
     def test_another_release_takes_over_what_runs(self, kwok_provider: Kwok, set_name: str) -> None:
-        server = api(kwok_provider.running)
+        server = kwok_provider.server
         server.create(SETS, lws(set_name))
         eventually(lambda: available(server, set_name))
         before = {pod["metadata"]["uid"] for pod in pods_of(server, set_name)}
@@ -271,7 +266,7 @@ class TestLwsManager:
 
 class TestNodes:
     def test_pods_of_a_stopped_kubelet_wait(self, kwok_provider: Kwok, set_name: str) -> None:
-        server = api(kwok_provider.running)
+        server = kwok_provider.server
         for n in range(8):
             kwok_provider.stop_kubelet(f"node-{n}")
         server.create(SETS, lws(set_name))
@@ -282,7 +277,7 @@ class TestNodes:
         eventually(lambda: available(server, set_name))
 
     def test_a_lost_node_is_unreachable_until_it_is_back(self, kwok_provider: Kwok, set_name: str) -> None:
-        server = api(kwok_provider.running)
+        server = kwok_provider.server
         server.create(SETS, lws(set_name))
         eventually(lambda: available(server, set_name))
         lost = pods_of(server, set_name)[0]["spec"]["nodeName"]
@@ -330,7 +325,6 @@ class Child:
             [sys.executable, "-c", CHILD, "guarded" if guarded else "alone", *map(str, asset_folders)],
             env=os.environ | {"PYTHONPATH": str(SOURCES), "XDG_STATE_HOME": str(state)},
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
         )
@@ -367,6 +361,8 @@ def child(tmp_path: Path, asset_folders: tuple[Path, ...]) -> Iterator[Callable[
     for each in children:
         each.process.kill()
         each.process.wait()
+        assert each.process.stdout
+        each.process.stdout.close()
         processes.kill_all(each.folder)
 
 

@@ -81,6 +81,13 @@ class Kwok:
             raise ClusterError("the kwok cluster is not running: start it first")
         return self._running
 
+    @property
+    def server(self) -> ApiServer:
+        """The API server, for the administrator and one thread. Raises ClusterError when it is not running."""
+        if self._server is None:
+            raise ClusterError("the kwok cluster is not running: start it first")
+        return self._server
+
     def start(self, progress: Progress = silent) -> Cluster:
         """Raises ClusterError; leaves nothing behind when it, or anything else, is raised."""
         try:
@@ -141,11 +148,11 @@ class Kwok:
 
         The control plane does not know it yet: heartbeats may be late. `lose_node` tells it.
         """
-        self._api().patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: "stopped"}}})
+        self.server.patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: "stopped"}}})
 
     def start_kubelet(self, node: str) -> None:
         """End `stop_kubelet` or `lose_node`: the node becomes ready again, and what waited on it happens."""
-        self._api().patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: None}}})
+        self.server.patch(f"{NODES}/{node}", {"metadata": {"labels": {KUBELET: None}}})
 
     def lose_node(self, node: str) -> None:
         """Stop the kubelet and report at once what the node controller reports when heartbeats stay away.
@@ -155,7 +162,7 @@ class Kwok:
         Source: monitorNodeHealth of pkg/controller/nodelifecycle, Kubernetes 1.34.
         """
         self.stop_kubelet(node)
-        server = self._api()
+        server = self.server
         conditions = server.get(f"{NODES}/{node}")["status"]["conditions"]
         lost = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status."}
         server.patch(f"{NODES}/{node}/status", {"status": {"conditions": [{**each, **lost} for each in conditions]}})
@@ -174,9 +181,6 @@ class Kwok:
     @property
     def kubeconfig(self) -> Path:
         return self.folder / "kubeconfig"
-
-    def _api(self) -> ApiServer:
-        return self._started().server
 
     def _started(self) -> LwsManager:
         if self._manager is None:
@@ -217,13 +221,12 @@ class Kwok:
         return (*COMPONENTS, LWS_MANAGER, *(["audit"] if self.audit_policy else []))
 
     def _install(self, manager: LwsManager, release: assets.LwsAssets) -> None:
-        def accepted() -> bool:
-            manager.install(release)
-            return True
-
-        self._until(f"the CRDs of LWS {release.version} were accepted", accepted)
-        self._until(f"the CRDs of LWS {release.version} were served", lambda: manager.installed(release))
+        """Each step can be refused while the API server still starts, and be done twice."""
+        lws = f"LWS {release.version}"
+        self._until(f"the CRDs of {lws} were accepted", lambda: _done(manager.install, release))
+        self._until(f"the CRDs of {lws} were served", lambda: manager.installed(release))
         manager.start(release)
+        self._until(f"the webhooks of {lws} were accepted", lambda: _done(manager.register, release))
 
     def _create(self, programs: Mapping[str, Path], chosen: Mapping[str, int]) -> None:
         """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""
@@ -318,6 +321,11 @@ class Kwok:
         if "address already in use" in words:
             raise ports.PortTaken(f"{name} lost its port to another program: {words}")
         raise ClusterError(f"{name} of the kwok cluster ended: {words}")
+
+
+def _done(step: Callable[[assets.LwsAssets], None], release: assets.LwsAssets) -> bool:
+    step(release)
+    return True
 
 
 def _arguments(component: str, flags: Mapping[str, str]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class LwsManager:
         self.log = folder / "logs" / f"{NAME}.log"
         self.release: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
 
     def install(self, assets: LwsAssets) -> None:
         """Make the CRDs of the release, or replace those of another. `installed` tells when they are served."""
@@ -55,7 +56,7 @@ class LwsManager:
         return all(_established(self.server.get(f"{CRDS}/{_crd_name(path)}")) for path in assets.crds)
 
     def start(self, assets: LwsAssets) -> None:
-        """Start the controller; its CRDs must be there. `wait` tells when it works."""
+        """Start the controller; its CRDs must be there. `register` its webhooks; `wait` tells when it works."""
         port = ports.free(("webhooks", "health"))
         program = self.folder / "bin" / NAME
         program.parent.mkdir(exist_ok=True)
@@ -77,7 +78,17 @@ class LwsManager:
             except OSError as error:
                 raise ClusterError(f"LWS {assets.version}: cannot run {assets.manager}: {error.strerror}") from error
         self.release = assets.version
-        self._send_webhooks_to(port["webhooks"], assets)
+        self._port = port["webhooks"]
+
+    def register(self, assets: LwsAssets) -> None:
+        """Make the API server ask the webhooks of the process that was started, or ask it instead of another."""
+        authority = base64.b64encode(self.server.credentials.authority.read_bytes()).decode()
+        for configuration in yaml.safe_load_all(assets.webhooks.read_bytes()):
+            for webhook in configuration["webhooks"]:
+                path = webhook["clientConfig"]["service"]["path"]
+                webhook["clientConfig"] = {"url": f"https://127.0.0.1:{self._port}{path}", "caBundle": authority}
+            name = configuration["metadata"]["name"]
+            self.server.put(WEBHOOKS[configuration["kind"]], name, json.dumps(configuration).encode())
 
     def wait(self, deadline: float | None = None) -> None:
         """Return once a set is completed and a wrong one refused, as the release at hand does it.
@@ -137,15 +148,6 @@ class LwsManager:
         shutil.copyfile(self.server.credentials.certificate, folder / "tls.crt")
         shutil.copyfile(self.server.credentials.key, folder / "tls.key")
         return folder
-
-    def _send_webhooks_to(self, port: int, assets: LwsAssets) -> None:
-        authority = base64.b64encode(self.server.credentials.authority.read_bytes()).decode()
-        for configuration in yaml.safe_load_all(assets.webhooks.read_bytes()):
-            for webhook in configuration["webhooks"]:
-                path = webhook["clientConfig"]["service"]["path"]
-                webhook["clientConfig"] = {"url": f"https://127.0.0.1:{port}{path}", "caBundle": authority}
-            name = configuration["metadata"]["name"]
-            self.server.put(WEBHOOKS[configuration["kind"]], name, json.dumps(configuration).encode())
 
 
 def _configuration(port: Mapping[str, int], certificates: Path) -> dict[str, Any]:

@@ -6,11 +6,12 @@ between the two, and no process of anybody else can be mistaken for one of ours 
 """
 
 import os
+import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -54,18 +55,15 @@ def running_in(folder: Path) -> list[Process]:
     return [process for process in found if process is not None and belongs(process, folder)]
 
 
-def kill(process: Process) -> None:
-    """End this process at once; nothing happens when it is gone, even if its number is in use again."""
-    try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return
-    try:
-        if read(process.pid) == process:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    finally:
+def kill(found: Iterable[Process], patience: float = PATIENCE) -> None:
+    """End these processes at once and wait until they are gone with all they held open, ports included.
+
+    One that has ended is passed over, even if its number is in use again.
+    """
+    deadline = time.monotonic() + patience
+    handles = [handle for process in found if (handle := _killed(process)) is not None]
+    for handle in handles:
+        select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
         os.close(handle)
 
 
@@ -76,14 +74,28 @@ def kill_all(folder: Path, patience: float = PATIENCE) -> list[Process]:
     """
     deadline = time.monotonic() + patience
     quiet = 0
-    while quiet < 2 and time.monotonic() < deadline:
+    while quiet < 2:
         found = running_in(folder)
-        for process in found:
-            kill(process)
+        if found and time.monotonic() > deadline:
+            return found
+        kill(found, max(0.0, deadline - time.monotonic()))
         quiet = 0 if found else quiet + 1
-        if found:
-            time.sleep(0.01)
-    return running_in(folder) if quiet < 2 else []
+    return []
+
+
+def _killed(process: Process) -> int | None:
+    """A handle that becomes readable when the process is gone; None when it is already."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return None
+    # Only now the number cannot change hands any more.
+    if read(process.pid) != process:
+        os.close(handle)
+        return None
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    return handle
 
 
 @contextmanager
