@@ -13,6 +13,7 @@ from typing import Any
 
 from seatrial.knowledge import regions
 from seatrial.manifest_set import ManifestSet
+from seatrial.manifests import names
 from seatrial.manifests.document import Document
 from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.storage.claims import CLASS_ANNOTATION, CLASS_OF_TKE, claims
@@ -39,6 +40,11 @@ def has_turbo(target: Target) -> bool | None:
     """Whether the add-on CFSTurbo is installed; None when the target does not state the add-ons."""
     stated = target.get("cluster.addons")
     return None if stated is None else _TURBO_ADD_ON in (name.casefold() for name in stated)
+
+
+def is_driver(name: str) -> bool:
+    """Whether the API server takes a name for a CSI driver's. Source: Kubernetes, ValidateCSIDriverName."""
+    return len(name) <= 63 and names.dns_subdomain(name) is None
 
 
 class Provisioner:
@@ -96,7 +102,13 @@ class Provisioner:
             self._served[key] = uid
             return None
         name = self._class_name(claim)
-        if not _is_sound(spec) or spec.get("volumeName") or name == "" or self._fitting(claim, name or ""):
+        if (
+            names.dns_subdomain(key[1])
+            or not _is_sound(spec)
+            or spec.get("volumeName")
+            or name == ""
+            or self._fitting(claim, name or "")
+        ):
             return None
         made = self._made_for(claim, name)
         if made is not None:
@@ -122,14 +134,15 @@ class Provisioner:
     def _serves(self, storage_class: Object, spec: Mapping[str, Any], outside: bool) -> bool:
         """Whether the class's driver is there, has its parameters, and can make what the claim asks for."""
         provisioner, given = storage_class.get("provisioner"), _mapping(storage_class.get("parameters"))
+        if not isinstance(provisioner, str) or _texts([*given, *given.values()]) != [*given, *given.values()]:
+            return False  # the API server refuses the class
         if provisioner == TURBO:
             if has_turbo(self.manifests.target) is None:
                 self.notes.append("cluster.addons is not stated: assumed that CFSTurbo is installed")
-            complete = all(isinstance(given.get(key), str) and given[key] for key in ("fsid", "host"))
-            return complete and has_turbo(self.manifests.target) is not False
+            return all(map(given.get, ("fsid", "host"))) and has_turbo(self.manifests.target) is not False
         if provisioner == CBS:
             return CBS_MODES.issuperset(spec.get("accessModes") or ())
-        return isinstance(provisioner, str) and (provisioner != BY_HAND or outside)
+        return outside if provisioner == BY_HAND else "/" in provisioner or is_driver(provisioner)
 
     def _fitting(self, claim: Mapping[str, Any], name: str) -> bool:
         """Whether a volume of the set will be bound to the claim; each serves one claim."""
@@ -173,7 +186,7 @@ def _source(name: str, provisioner: str, parameters: Mapping[str, Any]) -> Objec
     """Where the volume's files are: its driver's words, or a path of the node for what no driver of CSI provisions."""
     if "/" in provisioner:
         return {"hostPath": {"path": f"/var/lib/dressed/{name}"}}
-    attributes = {key: parameters[key] for key in _texts(list(parameters)) if not key.startswith(_KEPT_BACK)}
+    attributes = {key: value for key, value in parameters.items() if not key.startswith(_KEPT_BACK)}
     handle = name
     if provisioner == TURBO:
         attributes["path"] = f"/{_CLUSTER_ID}/{name}"  # below /cfs, the default root

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from seatrial.clusters.node_templates import CSI_IDS, Node
-from seatrial.clusters.provisioner import CBS, CBS_ZONE, Object, Provisioner, has_turbo
+from seatrial.clusters.provisioner import CBS, CBS_ZONE, Object, Provisioner, has_turbo, is_driver
 from seatrial.lws.expand import expand
 from seatrial.lws.releases import NEWEST
 from seatrial.manifest_set import ManifestSet
@@ -42,7 +42,7 @@ def drivers(manifests: ManifestSet) -> tuple[str, ...]:
     own = [CBS] if Provisioner(manifests).is_tke else []
     of_classes = [found.provisioner for found in storage_classes(manifests)]
     of_volumes = [one.at("spec", "csi", "driver").text or "" for one in manifests.of_kind("PersistentVolume", group="")]
-    named = dict.fromkeys(name for name in (*own, *of_classes, *of_volumes) if name and "/" not in name)
+    named = dict.fromkeys(name for name in (*own, *of_classes, *of_volumes) if is_driver(name))
     return tuple(name for name in named if name != TURBO or has_turbo(manifests.target) is not False)
 
 
