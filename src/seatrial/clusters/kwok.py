@@ -99,8 +99,11 @@ class Kwok:
                 except ports.PortTaken:
                     self.stop()
             return self._bring_up(programs, release, progress)
-        except BaseException:
+        except BaseException as error:
             self.stop()
+            if isinstance(error, OSError):
+                what = f"{error.filename or self.folder}: {error.strerror or error}"
+                raise ClusterError(f"the kwok cluster could not be started: {what}") from error
             raise
 
     def stop(self) -> None:

@@ -164,7 +164,7 @@ def _taken_over(folder: Path, *, wait: bool) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _locked(lock, wait=wait) and Machine.here().shows_processes_of(_machine_of(lock))
+        yield _locked(lock, wait=wait) and _is_of_this_machine(lock)
     finally:
         os.close(lock)
 
@@ -212,9 +212,14 @@ def _record() -> dict[str, str | int]:
     }
 
 
-def _machine_of(lock: int) -> Machine:
-    record = json.loads(os.pread(lock, 1 << 20, 0))
-    return Machine(record["host"], record["boot"], record["namespace"])
+def _is_of_this_machine(lock: int) -> bool:
+    """False, too, for a record that cannot be read: it is not as we write them, so what it is about stays."""
+    try:
+        record = json.loads(os.pread(lock, 1 << 16, 0))
+        machine = Machine(record["host"], record["boot"], record["namespace"])
+    except (ValueError, KeyError, TypeError):
+        return False
+    return Machine.here().shows_processes_of(machine)
 
 
 def _start_guard(folder: Path) -> subprocess.Popen[bytes]:
