@@ -115,6 +115,8 @@ class Run:
             return
         with processes.uninterrupted():
             _clear(self.folder)
+            # Closing alone would leave the lock to a fork of this process.
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
             os.close(self._lock)
             self._lock = -1
             if self._guard is not None:
@@ -179,16 +181,19 @@ def _locked(lock: int, *, wait: bool) -> bool:
 
 def _clear(folder: Path) -> None:
     """Processes first, the record last: what cannot be removed now is still found by the next sweep."""
-    if processes.kill_all(folder) or not folder.is_dir():
+    if processes.kill_all(folder):
         return
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != RECORD:
-            entry.unlink(missing_ok=True)
-    if [entry.name for entry in folder.iterdir()] == [RECORD]:
-        (folder / RECORD).unlink()
-        folder.rmdir()
+    try:
+        for entry in folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            elif entry.name != RECORD:
+                entry.unlink()
+        if [entry.name for entry in folder.iterdir()] == [RECORD]:
+            (folder / RECORD).unlink()
+            folder.rmdir()
+    except OSError:
+        return
 
 
 def _remove_unfinished(folder: Path) -> None:

@@ -63,7 +63,9 @@ def kill(found: Iterable[Process], patience: float = PATIENCE) -> None:
     deadline = time.monotonic() + patience
     handles = [handle for process in found if (handle := _killed(process)) is not None]
     for handle in handles:
-        select.select([handle], [], [], max(0.0, deadline - time.monotonic()))
+        ended = select.poll()
+        ended.register(handle, select.POLLIN)
+        ended.poll(max(0.0, deadline - time.monotonic()) * 1000)
         os.close(handle)
 
 
