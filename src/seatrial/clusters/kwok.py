@@ -38,6 +38,8 @@ PORTS = {
 }
 CAPABILITIES = frozenset({Capability.DRY_RUN, Capability.DISRUPT})
 NODES = "/api/v1/nodes"
+NODES_SEEN = f"{NODES}?resourceVersion=0"
+"""From the API server's memory, which may be a moment old."""
 READY_WITHIN = 120.0
 """Seconds for each step of the start; many times what a slow machine needs."""
 KUBELET = "seatrial/kubelet"
@@ -205,7 +207,9 @@ class Kwok:
         self._until("the API server was ready", lambda: server.get("/readyz") == "ok")
         progress(f"creating {len(self.nodes)} nodes")
         server.create_all(NODES, self.nodes)
-        self._until("the nodes were ready", lambda: not _unready(server.get(NODES)["items"]))
+        # Looking at a thousand nodes is work for the API server, too.
+        pause = max(POLL, len(self.nodes) / 2000)
+        self._until("the nodes were ready", lambda: not _unready(server.get(NODES_SEEN)["items"]), pause)
         self._until("the default service account was there", lambda: _has_service_account(server))
         progress(f"waiting for LWS {release.version}")
         manager.wait()
@@ -284,6 +288,8 @@ class Kwok:
                 _arguments("etcd", {"unsafe-no-fsync": "true"}),
                 # An address of its own choice would need a network (RFC 5737: for documentation only).
                 _arguments("kube-apiserver", {"advertise-address": "192.0.2.1"}),
+                # It only tells kubelets how long to keep secrets, and each time the cluster grows it patches all nodes.
+                _arguments("kube-controller-manager", {"controllers": "*,-ttl-controller"}),
                 # The last of two equal flags counts; kwokctl itself says that all nodes are managed.
                 _arguments(
                     "kwok-controller",
@@ -292,8 +298,11 @@ class Kwok:
             ],
         }
 
-    def _until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Wait until it holds. Raises ClusterError when a program ends meanwhile, or in READY_WITHIN seconds."""
+    def _until(self, what: str, holds: Callable[[], bool], pause: float = POLL) -> None:
+        """Wait until it holds, looking every `pause` seconds.
+
+        Raises ClusterError when a program ends meanwhile, or when READY_WITHIN seconds have passed.
+        """
         deadline = time.monotonic() + READY_WITHIN
         observed = ""
         while time.monotonic() < deadline:
@@ -304,7 +313,7 @@ class Kwok:
                 observed = f": {error}"
             self._check_kwokctl()
             self.check()
-            time.sleep(POLL)
+            time.sleep(pause)
         raise ClusterError(f"the kwok cluster did not start: {READY_WITHIN:g} s passed before {what}{observed}")
 
     def _check_kwokctl(self) -> None:
