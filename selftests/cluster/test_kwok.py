@@ -135,9 +135,11 @@ class TestStartAndStop:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["kubeconfig-of-the-user", "state"]
         provider.stop()
 
-    def test_two_at_once_do_not_meet(self, own_run: Run, asset_folders: tuple[Path, ...]) -> None:
+    def test_two_at_once_do_not_meet(self, own_run: Run, asset_folders: tuple[Path, ...], tmp_path: Path) -> None:
+        policy = tmp_path / "policy.yaml"
+        policy.write_text('{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}')
         first = Kwok("0.9.0", [node("of-the-first")], asset_folders=asset_folders, run=own_run)
-        second = Kwok("0.8.0", [node("of-the-second")], asset_folders=asset_folders, run=own_run)
+        second = Kwok("0.8.0", [node("of-the-second")], asset_folders=asset_folders, run=own_run, audit_policy=policy)
         try:
             with ThreadPoolExecutor() as pool:
                 clusters = list(pool.map(lambda provider: provider.start(), (first, second)))
@@ -146,6 +148,8 @@ class TestStartAndStop:
             ]
             assert names == ["of-the-first", "of-the-second"]
             assert [cluster.lws for cluster in clusters] == ["0.9.0", "0.8.0"]
+            assert ["audit" in cluster.logs for cluster in clusters] == [False, True]
+            assert "/api/v1/nodes" in clusters[1].logs["audit"].read_text()
             first.stop()
             second.check()
             assert second.server.get("/readyz") == "ok"
