@@ -85,3 +85,19 @@ def test_interruptions_wait_until_the_block_is_done() -> None:
         interrupted()
     assert done == ["rest of the block"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_child_is_collected_though_its_own_lock_was_left_taken(folder: Path) -> None:
+    child = subprocess.Popen([folder / "bin" / "sleeper", "600"])
+    child._waitpid_lock.acquire()  # what Ctrl-C in the middle of Popen.poll leaves behind
+    assert processes.exit_code(child) is None
+    processes.end(child)
+    assert child.returncode == processes.exit_code(child) == -signal.SIGKILL
+    processes.end(child)
+
+
+def test_a_child_that_somebody_else_collected_is_no_error(folder: Path) -> None:
+    child = subprocess.Popen([folder / "bin" / "sleeper", "0"])
+    os.waitpid(child.pid, 0)
+    assert processes.exit_code(child) == 0
+    processes.end(child)

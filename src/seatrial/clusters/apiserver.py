@@ -7,8 +7,9 @@ longer than creating the objects, and each start of kubectl half as long as the 
 import http.client
 import json
 import ssl
+import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,12 +110,15 @@ class ApiServer:
             self.request("PUT", path, body)
 
     def create_all(self, collection: str, bodies: Iterable[Object], *, connections: int = 4) -> None:
-        """Create many objects over a few connections. Raises what the first failure raised."""
+        """Create many objects over a few connections. Raises what the first failure raised; the rest is not tried."""
+        given_up = threading.Event()
 
         def create(share: list[Object]) -> None:
             server = ApiServer(self.port, self.credentials)
             try:
                 for body in share:
+                    if given_up.is_set():
+                        break
                     server.create(collection, body)
             finally:
                 server.close()
@@ -122,8 +126,11 @@ class ApiServer:
         everything = list(bodies)
         shares = [share for n in range(connections) if (share := everything[n::connections])]
         with ThreadPoolExecutor(max_workers=connections) as pool:
-            for finished in [pool.submit(create, share) for share in shares]:
-                finished.result()
+            try:
+                for finished in as_completed([pool.submit(create, share) for share in shares]):
+                    finished.result()
+            finally:
+                given_up.set()
 
     def close(self) -> None:
         if self._connection is not None:

@@ -116,8 +116,7 @@ class Kwok:
             if self._manager is not None:
                 self._manager.stop()
             if self._kwokctl is not None:
-                self._kwokctl.kill()
-                self._kwokctl.wait()
+                processes.end(self._kwokctl)
             self._server = self._manager = self._kwokctl = self._running = None
             # What does not even end when it is killed keeps its folder: by it the next sweep finds it.
             if not processes.kill_all(self.folder):
@@ -317,7 +316,7 @@ class Kwok:
         raise ClusterError(f"the kwok cluster did not start: {READY_WITHIN:g} s passed before {what}{observed}")
 
     def _check_kwokctl(self) -> None:
-        if self._kwokctl is not None and self._kwokctl.poll():
+        if self._kwokctl is not None and processes.exit_code(self._kwokctl):
             words = telling((self.folder / "kwokctl.log").read_text(errors="replace"))
             raise ClusterError(f"kwokctl could not make the cluster: {words}")
 

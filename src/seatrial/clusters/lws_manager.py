@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from seatrial.clusters import ports
+from seatrial.clusters import ports, processes
 from seatrial.clusters.apiserver import ApiServer, Refused, Unreachable
 from seatrial.clusters.assets import LwsAssets
 from seatrial.clusters.logs import last_lines
@@ -106,22 +106,17 @@ class LwsManager:
 
     def check(self) -> None:
         """Raises ClusterError with the last words of the process if it has ended by itself."""
-        if self._process is None or self._process.poll() is None:
+        if self._process is None or (code := processes.exit_code(self._process)) is None:
             return
         words = last_lines(self.log)
         if "address already in use" in words:
             raise ports.PortTaken(f"the LWS manager lost its port to another program: {words}")
-        raise ClusterError(f"the LWS manager {self.release} ended with code {self._process.returncode}: {words}")
-
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        raise ClusterError(f"the LWS manager {self.release} ended with code {code}: {words}")
 
     def stop(self) -> None:
         """End the process. Its webhooks stay registered: sets and their pods can then not be written, as in reality."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+            processes.end(self._process)
             self._process = None
 
     def _undecided(self) -> str:

@@ -8,6 +8,7 @@ between the two, and no process of anybody else can be mistaken for one of ours 
 import os
 import select
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -67,6 +68,35 @@ def kill(found: Iterable[Process], patience: float = PATIENCE) -> None:
         ended.register(handle, select.POLLIN)
         ended.poll(max(0.0, deadline - time.monotonic()) * 1000)
         os.close(handle)
+
+
+def exit_code(child: subprocess.Popen[bytes]) -> int | None:
+    """None while the child runs.
+
+    Popen's own poll takes a lock, which stays taken for ever when Ctrl-C comes between taking and using it; whoever
+    waits for the child afterwards never returns.
+    """
+    if child.returncode is None:
+        _collect(child, os.WNOHANG)
+    return child.returncode
+
+
+def end(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child, if it still runs, and wait until it is gone."""
+    if exit_code(child) is None:
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+        _collect(child, 0)
+
+
+def _collect(child: subprocess.Popen[bytes], options: int) -> None:
+    try:
+        done, status = os.waitpid(child.pid, options)
+    except ChildProcessError:
+        child.returncode = 0  # collected by an interrupted call of this; Popen, too, takes what it cannot know for 0
+        return
+    if done:
+        child.returncode = os.waitstatus_to_exitcode(status)
 
 
 def kill_all(folder: Path, patience: float = PATIENCE) -> list[Process]:
