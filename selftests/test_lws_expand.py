@@ -425,6 +425,16 @@ def test_what_blocks_workers_is_said():
     assert expand(lws(size=1, worker=copied), DEFAULT, kubernetes=(1, 26)).blocked == ()
 
 
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(("tag", "made"), [("0.5.1", 2), ("0.6.0", 0), ("0.9.0", 0)])
+def test_leaders_that_pass_for_workers_get_no_service_of_their_own(size, tag, made):
+    copied = pod_template(annotations={keys.LEADER_NAME: "x-0"})
+    expansion = expand(lws(size=size, leader=copied, **UNIQUE), release(tag))
+    assert len(expansion.services) == made
+    assert [group.service is not None for group in expansion.groups] == [bool(made)] * 2
+    assert len(expand(lws(size=size, leader=copied), release(tag)).services) == 1, "the one of the whole set"
+
+
 # --- sizes and samples
 
 

@@ -447,3 +447,38 @@ def cases(draw: st.DrawFn) -> Case:
         manifest = draw(sets(plain=True))
         return Case(manifest, draw(updates(manifest)))
     return Case(draw(spoiled_sets()))
+
+
+# --- what once differed
+
+
+def plain_set(**parts: Any) -> Manifest:
+    """Two groups of one pod, with the given fields of spec, or of the leaderWorkerTemplate."""
+    template = {"workerTemplate": {"spec": {"containers": [{"name": "main", "image": "x"}]}}}
+    spec: Manifest = {"replicas": 2, "leaderWorkerTemplate": template}
+    for field, value in parts.items():
+        (template if field.endswith("Template") else spec)[field] = value
+    kind = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet"}
+    return {**kind, "metadata": {"name": "x"}, "spec": spec}
+
+
+LIKE_A_WORKER = {
+    "metadata": {"annotations": {keys.LEADER_NAME: "x-0"}},
+    "spec": {"containers": [{"name": "main", "image": "x"}]},
+}
+SURGE = replaced(plain_set(), ROLLOUT, {"maxUnavailable": 0, "maxSurge": 1})
+
+KEPT = {
+    "leaders that pass for workers get no Service of their own": Case(
+        plain_set(leaderTemplate=LIKE_A_WORKER, networkConfig={"subdomainPolicy": "UniquePerReplica"})
+    ),
+    "a surge group stays while a partition keeps a group from being updated": Case(
+        replaced(SURGE, ("spec", "replicas"), 3),
+        replaced(replaced(replaced(SURGE, ("spec", "replicas"), 3), IMAGE, "new"), (*ROLLOUT, "partition"), 2),
+    ),
+    "a port without number is accepted where the webhook completes the set": Case(
+        replaced(plain_set(), (*MAIN, "ports"), [{}])
+    ),
+    "replicas below zero are refused before the webhook is asked": Case(plain_set(replicas=-1)),
+}
+"""Cases in which the model, or what was known of it, once differed from a real controller."""

@@ -39,6 +39,11 @@ class Plan(NamedTuple):
         """Names of the volume claim templates, which become names of volumes."""
         return tuple(claim["metadata"]["name"] for claim in self.claims)
 
+    @property
+    def leaders_pass_for_workers(self) -> bool:
+        """Whether leaders carry the mark of workers, so that the controller makes nothing of a group's own for them."""
+        return bool(self.leader.annotations.get(keys.LEADER_NAME)) and self.release.has(Fact.RECURSION_GUARD)
+
 
 def plan(lws: object, release: Release, namespace: str, revision: str) -> Plan:
     """Read a raw set: a node of a wrong type as absent, a number out of bounds as the nearest valid one."""

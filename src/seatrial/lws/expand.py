@@ -20,7 +20,7 @@ from seatrial.lws.children import (
 )
 from seatrial.lws.naming import sample_groups, sample_workers
 from seatrial.lws.pods import Pod, PodSource
-from seatrial.lws.releases import Fact, Release
+from seatrial.lws.releases import Release
 
 __all__ = ["SYMBOL", "Expansion", "Group", "Lazy", "Pod", "Topology", "expand", "sample_groups", "sample_workers"]
 
@@ -63,7 +63,8 @@ class Lazy(Sequence[T]):
 class Group:
     """One replica of the set: its leader, and those of its workers that were asked for.
 
-    `stateful_set` (of the workers) is None in a set of size 1, `service` where one Service serves the whole set.
+    `stateful_set` (of the workers) is None in a set of size 1, `service` where one Service serves the whole set or the
+    controller takes the leaders for workers (see `Expansion.blocked`).
     """
 
     index: int
@@ -128,7 +129,6 @@ def expand(
     maker = _Maker(read, leaders, ordinals, topology)
     pods = len(wanted) * (1 + len(ordinals))
     made = _sequence(len(wanted), pods, lambda i: maker.group(wanted[i]))
-    shared_service = () if read.per_group_service else (headless_service(read, None),)
     return Expansion(
         name=read.name,
         namespace=read.namespace,
@@ -138,7 +138,7 @@ def expand(
         leader_stateful_set=leader_stateful_set(read, leaders),
         groups=made,
         worker_stateful_sets=_of_each(made, lambda group: group.stateful_set) if read.size > 1 else (),
-        services=shared_service or _of_each(made, lambda group: group.service),
+        services=_services(read, made),
         pods=_pods(made, 1 + len(ordinals)),
         blocked=tuple(_blocked(read, kubernetes)),
     )
@@ -154,7 +154,8 @@ class _Maker(NamedTuple):
 
     def group(self, index: int) -> Group:
         leader = self.leaders.pod(index, index)
-        service = headless_service(self.plan, leader) if self.plan.per_group_service else None
+        own_service = self.plan.per_group_service and not self.plan.leaders_pass_for_workers
+        service = headless_service(self.plan, leader) if own_service else None
         if self.plan.size < 2:
             return Group(index, leader, (), None, service)
         source = worker_source(self.plan, leader, self._topology_label(index), self.leaders.with_pod_index)
@@ -184,6 +185,12 @@ def _of_each(groups: Sequence[Group], pick: Callable[[Group], dict[str, Any] | N
     return _sequence(len(groups), len(groups), lambda i: pick(groups[i]) or {})
 
 
+def _services(plan: Plan, groups: Sequence[Group]) -> Sequence[dict[str, Any]]:
+    if not plan.per_group_service:
+        return (headless_service(plan, None),)
+    return () if plan.leaders_pass_for_workers else _of_each(groups, lambda group: group.service)
+
+
 def _pods(groups: Sequence[Group], per_group: int) -> Sequence[Pod]:
     if isinstance(groups, tuple):
         return tuple(chain.from_iterable((group.leader, *group.workers) for group in groups))
@@ -201,7 +208,7 @@ def _blocked(plan: Plan, kubernetes: tuple[int, int] | None) -> Iterator[str]:
         return
     if kubernetes is not None and kubernetes < keys.START_ORDINAL_KUBERNETES:
         yield "Kubernetes before 1.27 numbers workers from 0, so that they look like leaders (lws#391)"
-    if plan.leader.annotations.get(keys.LEADER_NAME) and plan.release.has(Fact.RECURSION_GUARD):
+    if plan.leaders_pass_for_workers:
         yield f"the leader's template carries the annotation {keys.LEADER_NAME}, which only workers may have (lws#391)"
     if plan.annotations.get(keys.EXCLUSIVE_TOPOLOGY) == "":
         yield f"the annotation {keys.EXCLUSIVE_TOPOLOGY} is empty, and no node has a label with an empty name"
