@@ -21,6 +21,10 @@ PROC = Path("/proc")
 PATIENCE = 10.0
 """Seconds for processes that were killed to be gone."""
 
+MOMENTS = 100
+"""Looks, a millisecond apart, at a process that is just becoming another."""
+_KERNEL_THREAD = 0x00200000
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -34,11 +38,26 @@ class Process:
 
 def read(pid: int) -> Process | None:
     """The process, or None when there is none with this number, or nothing of it but its exit status."""
-    try:
-        command = (PROC / str(pid) / "cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    return Process(pid, tuple(os.fsdecode(command).rstrip("\0").split("\0"))) if command else None
+    for _ in range(MOMENTS):
+        try:
+            command = (PROC / str(pid) / "cmdline").read_bytes()
+            if command:
+                return Process(pid, tuple(os.fsdecode(command).rstrip("\0").split("\0")))
+            if not _is_becoming(pid):
+                return None
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return None
+        time.sleep(0.001)
+    return None
+
+
+def _is_becoming(pid: int) -> bool:
+    """Whether a process without a command line is about to get one: it is in the middle of exec, or of its end.
+
+    Threads of the kernel never have one. Source: proc_pid_stat(5), fields 3 and 9.
+    """
+    state, *rest = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+    return state not in "ZX" and not int(rest[5]) & _KERNEL_THREAD
 
 
 def belongs(process: Process, folder: Path) -> bool:
