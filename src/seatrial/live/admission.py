@@ -11,11 +11,34 @@ from seatrial.manifests.document import Document
 class Admission:
     """The answer to a server-side dry run of one document.
 
-    `answer` is the object as it would be stored, None where it was refused; `served` is false where the server does
-    not know the kind at all.
+    `answer` is the object as it would be stored, None where it was refused or not offered; `served` is false where
+    the server does not know the kind at all; `left_out` says why an object was not offered.
     """
 
     document: Document
     answer: dict[str, Any] | None
     error: ApiError | None
     served: bool = True
+    left_out: str = ""
+    waited_s: float = 0.0
+    """How long the quota controller did not know the kind."""
+
+    @property
+    def title(self) -> str:
+        return self.document.title
+
+    @property
+    def not_allowed(self) -> bool:
+        """Whether the run's user may not write this kind, which says nothing about the object."""
+        error = self.error
+        return error is not None and (error.status == 401 or (error.status == 403 and " cannot " in error.message))
+
+    @property
+    def webhook_failed(self) -> bool:
+        """Whether a webhook gave no decision: it could not be called, or died while it looked."""
+        return self.error is not None and failed_call(self.error)
+
+
+def failed_call(error: ApiError) -> bool:
+    """Whether the server refuses because a webhook gave no decision."""
+    return "failed calling webhook" in error.message or "panic" in error.message

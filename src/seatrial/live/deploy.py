@@ -1,15 +1,18 @@
 """Bringing a set onto a cluster and taking it away again."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from seatrial.clusters.provider import ClusterError
 from seatrial.live.admission import Admission
 from seatrial.live.api import Api, ApiError
 from seatrial.live.discovery import Discovery
-from seatrial.live.resources import NAMESPACES
+from seatrial.live.offer import Patience
+from seatrial.live.resources import NAMESPACES, Resource
 from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document
+from seatrial.workload.lws_installation import belongs_to_lws
 
 # What others need comes first; what starts pods comes last, so that it finds everything in its place.
 _FIRST = (
@@ -45,8 +48,9 @@ def _rank(document: Document) -> int:
 def body(manifests: ManifestSet, document: Document, namespaced: bool) -> dict[str, Any]:
     """The object as it is sent, with its namespace filled in."""
     raw = dict(document.root.mapping)
-    if namespaced:
-        raw["metadata"] = {**(raw.get("metadata") or {}), "namespace": manifests.namespace(document)}
+    metadata = raw.get("metadata") or {}
+    if namespaced and isinstance(metadata, dict):
+        raw["metadata"] = {**metadata, "namespace": manifests.namespace(document)}
     return raw
 
 
@@ -64,20 +68,20 @@ def ensure_namespaces(api: Api, names: Iterable[str], labels: dict[str, str]) ->
             api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 
 
-def admissions(api: Api, discovery: Discovery, manifests: ManifestSet) -> Iterator[Admission]:
-    """Offer every document to the server without storing it. Raises Unreachable."""
+def admissions(api: Api, discovery: Discovery, manifests: ManifestSet, patience: Patience) -> Iterator[Admission]:
+    """Offer every document to the server without storing it. Raises ApiError where it serves nothing, Unreachable."""
     for document in in_order(manifests.documents):
+        if belongs_to_lws(manifests, document):
+            yield Admission(
+                document, None, None, left_out="the cluster has an LWS of its own, which this would replace"
+            )
+            continue
         resource = discovery.resource(document.api_version, document.kind)
         if resource is None:
             yield Admission(document, None, None, served=False)
             continue
-        namespace = manifests.namespace(document) if resource.namespaced else None
-        try:
-            answer = api.apply(resource, body(manifests, document, resource.namespaced), namespace, dry_run=True)
-        except ApiError as error:
-            yield Admission(document, None, error)
-        else:
-            yield Admission(document, answer, None)
+        answer = patience.ask(partial(_send, api, resource, manifests, document, dry_run=True))
+        yield Admission(document, answer.object, answer.error, waited_s=answer.waited_s)
 
 
 def apply(api: Api, discovery: Discovery, manifests: ManifestSet, admitted: Iterable[Admission]) -> None:
@@ -88,8 +92,17 @@ def apply(api: Api, discovery: Discovery, manifests: ManifestSet, admitted: Iter
         document = admission.document
         resource = discovery.resource(document.api_version, document.kind)
         assert resource is not None
-        namespace = manifests.namespace(document) if resource.namespaced else None
         try:
-            api.apply(resource, body(manifests, document, resource.namespaced), namespace)
+            _send(api, resource, manifests, document)
         except ApiError as error:
             raise ClusterError(f"{document.title}: admitted in a dry run, then refused: {error.message}") from None
+
+
+def _send(
+    api: Api, resource: Resource, manifests: ManifestSet, document: Document, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Server-side apply, or creation where only the server can tell what the object is to be called."""
+    namespace = manifests.namespace(document) if resource.namespaced else None
+    object = body(manifests, document, resource.namespaced)
+    write = api.apply if document.name else api.create
+    return write(resource, object, namespace, dry_run=dry_run)

@@ -12,6 +12,7 @@ from seatrial.live.admission import Admission
 from seatrial.live.installation import Installation
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
 from seatrial.live.objects import LiveObject, LivePlace
+from seatrial.live.probes import Probes
 from seatrial.live.resources import CLAIMS, PODS, Resource
 from seatrial.live.view import View
 from seatrial.live.workbench import Workbench
@@ -27,7 +28,7 @@ class Deployed:
 
     `read_back` says that the manifests themselves were read from the cluster, because the user named none: then there
     is nothing to compare with. `admissions` tells what became of each object when the run offered it; it is empty
-    where the run was not allowed to.
+    where the run was not allowed to, and `probes` is None then: what the server said to small sets of the run's own.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Deployed:
         own: bool,
         read_back: bool = False,
         admissions: Iterable[Admission] = (),
+        probes: Probes | None = None,
         workbench: Workbench | None = None,
         wait_s: float = 120.0,
     ) -> None:
@@ -46,6 +48,7 @@ class Deployed:
         self.own = own
         self.read_back = read_back
         self.admissions = tuple(admissions)
+        self.probes = probes
         self._workbench = workbench
         self.wait_s = wait_s
         """How long a deployment may take to settle, in seconds."""
@@ -90,7 +93,7 @@ class Deployed:
     @cached_property
     def installation(self) -> Installation:
         """The LWS controller of the cluster."""
-        return Installation(self.view)
+        return Installation(self.view, self.probes)
 
     @cached_property
     def leader_worker_sets(self) -> list[LiveLeaderWorkerSet]:

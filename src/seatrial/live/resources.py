@@ -55,6 +55,12 @@ MUTATING = Resource(
 VALIDATING = Resource(
     "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False
 )
+SECRETS = Resource("", "v1", "secrets", "Secret")
+AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
+ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+CLUSTER_ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False)
 LEADER_WORKER_SETS = Resource(LEADER_WORKER_SET[0], "v1", "leaderworkersets", LEADER_WORKER_SET[1])
 
 KNOWN = tuple(value for value in list(globals().values()) if isinstance(value, Resource))

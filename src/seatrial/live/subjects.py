@@ -3,8 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from seatrial.clusters.capability import Capability
 from seatrial.finding import NotApplicable
+from seatrial.live.admission import Admission
 from seatrial.live.deployed import Deployed
+from seatrial.live.installation import Installation
 from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet, Standing
 
 _NO_LWS = "the set has no LeaderWorkerSet"
@@ -21,9 +24,23 @@ def _groups(deployed: Deployed) -> list[LiveGroup]:
     return [group for lws in _created(deployed) for group in lws.groups]
 
 
+def _admissions(deployed: Deployed) -> list[Admission]:
+    """What the server said to each object of the set. Raises CannotTell where the run may not offer any."""
+    if not deployed.admissions:
+        deployed.need(Capability.DRY_RUN)
+    return list(deployed.admissions)
+
+
+def _installation(deployed: Deployed) -> list[Installation]:
+    """The LWS controller that the set needs."""
+    return [deployed.installation] if deployed.leader_worker_sets else []
+
+
 # Parameter → how to find the subjects of a deployed set, and what to say when there are none.
 _SUBJECTS: dict[str, tuple[Callable[[Deployed], Iterable[Any]], str]] = {
     "deployed": (lambda deployed: [deployed], ""),
+    "admission": (_admissions, "nothing was offered to the API server"),
+    "live_installation": (_installation, _NO_LWS),
     "live_lws": (_created, _NO_LWS),
     "live_group": (_groups, _NO_LWS),
 }

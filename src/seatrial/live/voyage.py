@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 from seatrial.clusters import dressing
 from seatrial.clusters.provider import Cluster, ClusterError, Progress, Provider
 from seatrial.clusters.wanted import wanted
-from seatrial.live import deploy
+from seatrial.live import deploy, probes
 from seatrial.live.admission import Admission
 from seatrial.live.api import Api, ApiError
 from seatrial.live.deployed import Deployed
 from seatrial.live.eventually import Waited, eventually
 from seatrial.live.live_view import LiveView
+from seatrial.live.offer import Patience
+from seatrial.live.probes import Probes
 from seatrial.live.workbench import Workbench
 from seatrial.manifest_set import ManifestSet
 from seatrial.workload.lws_installation import installation
@@ -55,13 +57,14 @@ class Voyage:
         self._undo.callback(api.close)
         view = LiveView(api, cluster, deploy.namespaces(self._manifests))
         self._undo.callback(view.stop)
-        admitted = list(self._bring(api, view)) if provider.own else []
+        admitted, answers = self._offer(api, view) if provider.own else ([], None)
         self.view = view
         deployed = Deployed(
             self._manifests,
             view,
             own=provider.own,
             admissions=admitted,
+            probes=answers,
             workbench=Workbench(api, view, provider),
             wait_s=self._settings.wait_s or WAIT_S,
         )
@@ -72,10 +75,13 @@ class Voyage:
             settle(deployed, view, self._progress)
         return deployed
 
-    def _bring(self, api: Api, view: LiveView) -> list[Admission]:
+    def _offer(self, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
+        """What the server says to the set before anything of it is stored."""
         self._progress("offering the set to the API server")
         deploy.ensure_namespaces(api, view.namespaces, _LABELS)
-        return list(deploy.admissions(api, view.discovery, self._manifests))
+        patience = Patience()
+        answers = probes.ask(api, view.namespaces[0], patience)
+        return list(deploy.admissions(api, view.discovery, self._manifests, patience)), answers
 
     def _provider(self) -> Provider:
         if self._settings.chosen == "existing":

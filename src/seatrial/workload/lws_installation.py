@@ -20,6 +20,8 @@ from seatrial.manifests.document import Document, Node
 SUPPLY_MANIFESTS = "add the manifests that install LWS to the set"
 _WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _POD_PATH = re.compile(r"/(mutate|validate)--v1-pod\Z")
+_SET_PATH = re.compile(r"/(mutate|validate)-(leaderworkerset|disaggregatedset)-x-k8s-io-")
+_GROUPS = ("leaderworkerset.x-k8s.io", "disaggregatedset.x-k8s.io")
 _OWN = re.compile(r"(^|-)lws(-|$)")
 _PROVIDER = re.compile(r"^\s*schedulerProvider:\s*[\"']?(\w+)", re.MULTILINE)
 _SPEC = ("schema", "openAPIV3Schema", "properties", "spec", "properties")
@@ -112,6 +114,20 @@ def _find(manifests: ManifestSet) -> Installation:
     definitions = manifests.of_kind("CustomResourceDefinition")
     own = [document for document in definitions if describes(document.value, API_VERSION, KIND)]
     return Installation(manifests, controllers, own[-1] if own else None)
+
+
+def belongs_to_lws(manifests: ManifestSet, document: Document) -> bool:
+    """Whether the object is a part of LWS itself that a cluster has once: definition, webhooks, controller."""
+    if document.kind == "CustomResourceDefinition":
+        return (document.at("spec", "group").text or "") in _GROUPS
+    if document.kind in _WEBHOOKS:
+        paths = (_path(webhook) for webhook in document["webhooks"])
+        return any(_SET_PATH.search(path) for path in paths)
+    return any(document is controller for controller, _ in manifests.once(_find).controllers)
+
+
+def _path(webhook: Node) -> str:
+    return webhook.at("clientConfig", "service", "path").text or webhook.at("clientConfig", "url").text or ""
 
 
 def is_controller(image: Reference) -> bool:
