@@ -13,6 +13,7 @@ from seatrial.manifests.document import Document, Node
 from seatrial.manifests.workloads import is_leader_worker_set, pod_templates
 from seatrial.requirement import Outcomes, requirement
 from seatrial.workload.leader_worker_set import LeaderWorkerSet
+from seatrial.workload.pod_index import pod_index_uses
 
 ORDINALS_GATE = "StatefulSetStartOrdinal"
 
@@ -76,22 +77,8 @@ def test_kubernetes_has_what_the_set_uses(lws: LeaderWorkerSet) -> Outcomes:
     if version < (1, 26) or (version == (1, 26) and not gated):
         yield Finding(place, f"{shown} has no StatefulSet start ordinals", "1.27 or later")
     if version < keys.POD_INDEX_KUBERNETES:
-        for node in _pod_index_uses(lws):
+        for node in pod_index_uses(lws):
             yield Finding(node, f"label {keys.POD_INDEX} is read, but {shown} does not set it", "1.28 or later")
-
-
-def _pod_index_uses(lws: LeaderWorkerSet) -> Iterator[Node]:
-    for template in lws.templates:
-        for container in template.all_containers:
-            for entry in container["env"]:
-                field = entry.at("valueFrom", "fieldRef", "fieldPath")
-                if keys.POD_INDEX in (field.text or ""):
-                    yield field
-    for service in lws.manifests.of_kind("Service", group=""):
-        selector = service.at("spec", "selector")
-        named = selector[keys.NAME].text in (None, lws.name)
-        if keys.POD_INDEX in selector.mapping and named and lws.manifests.namespace(service) == lws.namespace:
-            yield selector[keys.POD_INDEX]
 
 
 @requirement(

@@ -68,8 +68,13 @@ def ensure_namespaces(api: Api, names: Iterable[str], labels: dict[str, str]) ->
             api.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
 
 
-def admissions(api: Api, discovery: Discovery, manifests: ManifestSet, patience: Patience) -> Iterator[Admission]:
-    """Offer every document to the server without storing it. Raises ApiError where it serves nothing, Unreachable."""
+def admissions(
+    api: Api, discovery: Discovery, manifests: ManifestSet, patience: Patience, *, bare: bool
+) -> Iterator[Admission]:
+    """Offer every document to the server without storing it; `bare` where the cluster is the run's own.
+
+    Raises ApiError where the server does not say what it serves, Unreachable.
+    """
     for document in in_order(manifests.documents):
         if belongs_to_lws(manifests, document):
             yield Admission(
@@ -78,7 +83,7 @@ def admissions(api: Api, discovery: Discovery, manifests: ManifestSet, patience:
             continue
         resource = discovery.resource(document.api_version, document.kind)
         if resource is None:
-            yield Admission(document, None, None, served=False)
+            yield Admission(document, None, None, served=False, bare=bare)
             continue
         answer = patience.ask(partial(_send, api, resource, manifests, document, dry_run=True))
         yield Admission(document, answer.object, answer.error, waited_s=answer.waited_s)

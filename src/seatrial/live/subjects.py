@@ -6,6 +6,7 @@ from typing import Any
 from seatrial.clusters.capability import Capability
 from seatrial.finding import NotApplicable
 from seatrial.live.admission import Admission
+from seatrial.live.declared_object import DeclaredObject, declared_objects
 from seatrial.live.deployed import Deployed
 from seatrial.live.installation import Installation
 from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet, Standing
@@ -31,6 +32,13 @@ def _admissions(deployed: Deployed) -> list[Admission]:
     return list(deployed.admissions)
 
 
+def _declared(deployed: Deployed) -> list[DeclaredObject]:
+    """The objects of the set that can be compared with the cluster's. Raises NotApplicable."""
+    if deployed.read_back:
+        raise NotApplicable("the manifests were read from this cluster")
+    return declared_objects(deployed)
+
+
 def _installation(deployed: Deployed) -> list[Installation]:
     """The LWS controller that the set needs."""
     return [deployed.installation] if deployed.leader_worker_sets else []
@@ -40,6 +48,7 @@ def _installation(deployed: Deployed) -> list[Installation]:
 _SUBJECTS: dict[str, tuple[Callable[[Deployed], Iterable[Any]], str]] = {
     "deployed": (lambda deployed: [deployed], ""),
     "admission": (_admissions, "nothing was offered to the API server"),
+    "declared_object": (_declared, "no object of the set has a name"),
     "live_installation": (_installation, _NO_LWS),
     "live_lws": (_created, _NO_LWS),
     "live_group": (_groups, _NO_LWS),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from seatrial.clusters import dressing
 from seatrial.clusters.provider import Cluster, ClusterError, Progress, Provider
 from seatrial.clusters.wanted import wanted
+from seatrial.finding import NotApplicable
 from seatrial.live import deploy, probes
 from seatrial.live.admission import Admission
 from seatrial.live.api import Api, ApiError
@@ -57,7 +58,7 @@ class Voyage:
         self._undo.callback(api.close)
         view = LiveView(api, cluster, deploy.namespaces(self._manifests))
         self._undo.callback(view.stop)
-        admitted, answers = self._offer(api, view) if provider.own else ([], None)
+        admitted, answers = self._offer(provider, api, view) if provider.own else ([], None)
         self.view = view
         deployed = Deployed(
             self._manifests,
@@ -75,13 +76,14 @@ class Voyage:
             settle(deployed, view, self._progress)
         return deployed
 
-    def _offer(self, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
+    def _offer(self, provider: Provider, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
         """What the server says to the set before anything of it is stored."""
         self._progress("offering the set to the API server")
         deploy.ensure_namespaces(api, view.namespaces, _LABELS)
         patience = Patience()
         answers = probes.ask(api, view.namespaces[0], patience)
-        return list(deploy.admissions(api, view.discovery, self._manifests, patience)), answers
+        admitted = deploy.admissions(api, view.discovery, self._manifests, patience, bare=provider.own)
+        return list(admitted), answers
 
     def _provider(self) -> Provider:
         if self._settings.chosen == "existing":
@@ -132,7 +134,10 @@ def _lws_version(manifests: ManifestSet) -> str:
     """The release that the set is meant for, or the newest where nothing says. Raises ClusterError."""
     from seatrial.clusters.assets import LWS_VERSIONS
 
-    version = installation(manifests).version
+    try:
+        version = installation(manifests).version
+    except NotApplicable:  # a set without LeaderWorkerSet
+        version = None
     if version is None:
         return LWS_VERSIONS[-1]
     stated = ".".join(map(str, version[0].numbers[:3]))

@@ -105,3 +105,18 @@ def of_lws(configurations: Iterable[LiveObject]) -> list[Webhook]:
         )
 
     return [*on_sets, *(one for one in every if one.on_pods and is_own(one))]
+
+
+def mutators(configurations: Iterable[LiveObject], group: str, plural: str) -> list[str]:
+    """The names of all webhooks that may change objects of a kind when they are created."""
+    return [
+        str(webhook.get("name"))
+        for one in configurations
+        for webhook in one.each("webhooks")
+        if any(_covers(rule, group, plural) for rule in webhook.get("rules") or ())
+    ]
+
+
+def _covers(rule: dict[str, Any], group: str, plural: str) -> bool:
+    groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
+    return not {"*", group}.isdisjoint(groups) and not {"*", "*/*", plural}.isdisjoint(resources)

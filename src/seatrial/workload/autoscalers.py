@@ -12,7 +12,7 @@ from seatrial.manifest_set import ManifestSet
 from seatrial.manifests.document import Document, Node
 from seatrial.workload.leader_worker_set import LeaderWorkerSet
 
-_DEFAULT_KINDS = {"HorizontalPodAutoscaler": "", "ScaledObject": "Deployment"}
+AUTOSCALER_KINDS = {"HorizontalPodAutoscaler": "", "ScaledObject": "Deployment"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Autoscaler:
 
     @property
     def kind(self) -> str:
-        return self.target["kind"].text or _DEFAULT_KINDS[self.document.kind]
+        return self.target["kind"].text or AUTOSCALER_KINDS[self.document.kind]
 
     @property
     def name(self) -> str:
@@ -50,5 +50,5 @@ class Autoscaler:
 
 def autoscalers_of(lws: LeaderWorkerSet) -> list[Autoscaler]:
     """The autoscalers that act, or are meant to act, on a LeaderWorkerSet."""
-    found = (Autoscaler(lws.manifests, document) for document in lws.manifests.of_kind(*_DEFAULT_KINDS))
+    found = (Autoscaler(lws.manifests, document) for document in lws.manifests.of_kind(*AUTOSCALER_KINDS))
     return [autoscaler for autoscaler in found if autoscaler.concerns(lws)]
