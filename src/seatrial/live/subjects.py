@@ -8,8 +8,10 @@ from seatrial.finding import NotApplicable
 from seatrial.live.admission import Admission
 from seatrial.live.declared_object import DeclaredObject, declared_objects
 from seatrial.live.deployed import Deployed
+from seatrial.live.download_job import download_jobs
 from seatrial.live.installation import Installation
 from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet, Standing
+from seatrial.live.model_claim import model_claims
 
 _NO_LWS = "the set has no LeaderWorkerSet"
 
@@ -49,7 +51,9 @@ _SUBJECTS: dict[str, tuple[Callable[[Deployed], Iterable[Any]], str]] = {
     "deployed": (lambda deployed: [deployed], ""),
     "admission": (_admissions, "nothing was offered to the API server"),
     "declared_object": (_declared, "no object of the set has a name"),
+    "download_job": (download_jobs, "the set has no Job that downloads a model"),
     "live_installation": (_installation, _NO_LWS),
+    "model_claim": (model_claims, "the model is on no claim"),
     "live_lws": (_created, _NO_LWS),
     "live_group": (_groups, _NO_LWS),
 }
