@@ -36,7 +36,7 @@ PORTS = {
     "kubeSchedulerPort": "kube-scheduler",
     "kwokControllerPort": "kwok-controller",
 }
-CAPABILITIES = frozenset({Capability.DRY_RUN, Capability.DISRUPT})
+CAPABILITIES = frozenset({Capability.DRY_RUN, Capability.DISRUPT, Capability.CONTROL})
 NODES = "/api/v1/nodes"
 NODES_SEEN = f"{NODES}?resourceVersion=0"
 """From the API server's memory, which may be a moment old."""

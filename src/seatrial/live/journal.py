@@ -37,6 +37,9 @@ class PodLife:
     restarts: int = 0
     gone: float | None = None
     node: str = ""
+    namespace: str = ""
+    leaving: float | None = None
+    """Since when it has been told to stop."""
 
     @property
     def group(self) -> str:
@@ -98,13 +101,16 @@ class Journal:
             if len(self.lives) >= MOST:
                 self.truncated = True
                 return
-            life = self.lives[pod.uid] = PodLife(pod.name, pod.uid, pod.labels, now, first)
+            life = PodLife(pod.name, pod.uid, pod.labels, now, first, namespace=pod.namespace)
+            self.lives[pod.uid] = life
         life.labels = pod.labels
         life.node = str(pod.at("spec", "nodeName") or life.node)
         ready = pod.holds("Ready")
         if not life.ready or life.ready[-1][1] != ready:
             life.ready.append((now, ready))
         life.restarts = max(life.restarts, restarts(pod))
+        if pod.deleting and life.leaving is None:
+            life.leaving = now
         if change == "DELETED":
             life.gone = now
 

@@ -1,20 +1,22 @@
 """One set on its way: a cluster, the set brought onto it, what is seen there, and everything taken away again."""
 
 from contextlib import ExitStack
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from seatrial.clusters import dressing
+from seatrial.clusters.capability import Capability
+from seatrial.clusters.dressing import Dressing, dress
 from seatrial.clusters.provider import Cluster, ClusterError, Progress, Provider
-from seatrial.clusters.wanted import wanted
 from seatrial.finding import NotApplicable
 from seatrial.live import deploy, probes
 from seatrial.live.admission import Admission
 from seatrial.live.api import Api, ApiError
 from seatrial.live.deployed import Deployed
-from seatrial.live.eventually import Waited, eventually
 from seatrial.live.live_view import LiveView
 from seatrial.live.offer import Patience
 from seatrial.live.probes import Probes
+from seatrial.live.provisioning import Provisioning
+from seatrial.live.settling import patience_s, settle
 from seatrial.live.workbench import Workbench
 from seatrial.manifest_set import ManifestSet
 from seatrial.workload.lws_installation import installation
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
     from seatrial.cluster_trial import Settings
 
-WAIT_S = 120.0
-"""How long a set may take to become available on a cluster of ours, in seconds."""
 _LABELS = {"app.kubernetes.io/managed-by": "seatrial"}
 
 
@@ -38,6 +38,11 @@ class Voyage:
         self._progress = progress
         self._undo = ExitStack()
         self.view: LiveView
+
+    @cached_property
+    def _dressing(self) -> Dressing:
+        """What stands in for the cluster that the set is meant for. Raises ClusterError."""
+        return dress(self._manifests)
 
     def begin(self) -> Deployed:
         """The set on a cluster, settled as far as it will. Raises ClusterError."""
@@ -58,6 +63,7 @@ class Voyage:
         self._undo.callback(api.close)
         view = LiveView(api, cluster, deploy.namespaces(self._manifests))
         self._undo.callback(view.stop)
+        provisioning = self._provisioning(api, view) if provider.own else None
         admitted, answers = self._offer(provider, api, view) if provider.own else ([], None)
         self.view = view
         deployed = Deployed(
@@ -67,14 +73,25 @@ class Voyage:
             admissions=admitted,
             probes=answers,
             workbench=Workbench(api, view, provider),
-            wait_s=self._settings.wait_s or WAIT_S,
+            wait_s=self._settings.wait_s
+            or patience_s(self._manifests, real=Capability.CONTAINERS in cluster.capabilities),
         )
         view.start()
+        if provisioning is not None:
+            provisioning.start()
         if provider.own:
             self._progress("applying the set")
             deploy.apply(api, view.discovery, self._manifests, admitted)
             settle(deployed, view, self._progress)
         return deployed
+
+    def _provisioning(self, api: Api, view: LiveView) -> Provisioning:
+        """The storage that the set finds on a cluster of ours."""
+        deploy.ensure_namespaces(api, view.namespaces, _LABELS)
+        provisioning = Provisioning(api, view, self._dressing.storage)
+        self._undo.callback(provisioning.stop)
+        provisioning.prepare()
+        return provisioning
 
     def _offer(self, provider: Provider, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
         """What the server says to the set before anything of it is stored."""
@@ -100,34 +117,11 @@ class Voyage:
 
         sweep(self._progress)
         run = self._undo.enter_context(Run.begin())
-        nodes = dressing.nodes(self._manifests.target, wanted(self._manifests)).nodes
-        return Kwok(_lws_version(self._manifests), nodes, asset_folders=self._settings.assets, run=run)
+        return Kwok(_lws_version(self._manifests), self._dressing.nodes, asset_folders=self._settings.assets, run=run)
 
     def end(self) -> None:
         """Never raises."""
         self._undo.close()
-
-
-def settle(deployed: Deployed, view: LiveView, progress: Progress) -> Waited[int]:
-    """Wait until every LeaderWorkerSet is available, or cannot become so any more. Raises Unreachable."""
-    sets = deployed.leader_worker_sets
-
-    def ready_groups() -> int:
-        return sum(group.ready for lws in sets for group in lws.groups)
-
-    wanted = sum(lws.replicas for lws in sets)
-
-    def look() -> int:
-        found = ready_groups()
-        progress(f"groups ready: {found} of {wanted}")
-        return found
-
-    return eventually(
-        look,
-        lambda _ready: all(lws.available for lws in sets),
-        deployed.wait_s,
-        pulse=view.pulse,
-    )
 
 
 def _lws_version(manifests: ManifestSet) -> str:
@@ -147,6 +141,10 @@ def _lws_version(manifests: ManifestSet) -> str:
             f'choose one of {", ".join(LWS_VERSIONS)}: seatrial.toml, [lws] version = "{LWS_VERSIONS[-1]}"'
         )
     return stated
+
+
+def _real(cluster: Cluster) -> bool:
+    return Capability.CONTAINERS in cluster.capabilities
 
 
 def _client(cluster: Cluster) -> "ApiClient":

@@ -1,0 +1,143 @@
+"""Something is done to a running set, what follows is judged, and the declared state comes back in the end."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+from seatrial.clusters.provider import ClusterError
+from seatrial.finding import Blocked, Finding
+from seatrial.live import deploy
+from seatrial.live.api import ApiError
+from seatrial.live.eventually import Waited, eventually
+from seatrial.live.leader_worker_set import LiveLeaderWorkerSet, Standing
+from seatrial.live.resources import LEADER_WORKER_SETS
+from seatrial.live.roll_call import call
+from seatrial.live.settling import Prospects, standing
+from seatrial.live.workbench import refused
+from seatrial.lws import keys
+
+_LINGER_S = 1.0
+"""How long nothing may have changed before an experiment counts as over: a second recreation would have begun."""
+_LONGEST_LINGER_S = 5.0
+
+
+class Experiment:
+    """One disturbance of one LeaderWorkerSet, by the requirement `by`.
+
+    Entering raises Blocked unless the set is available and every earlier experiment has left it so. Leaving puts back
+    what was changed, and waits until the set is as it was; `aftermath` says what is not.
+    """
+
+    def __init__(self, lws: LiveLeaderWorkerSet, by: str) -> None:
+        self.lws = lws
+        self.by = by
+        self.bench = lws.deployed.workbench
+        self.returned: Waited[bool] | None = None
+        """How the way back ended; None while there is none."""
+        self._undo = ExitStack()
+        self._left: set[str] = set()
+        """The revision that the way back leaves: releases before 0.9.0 do not say whether they have seen a change."""
+
+    def __enter__(self) -> Self:
+        if self.bench.broken is not None:
+            raise Blocked(self.bench.broken.by, self.bench.broken.reason)
+        self.lws.require(Standing.READY)
+        found = self.lws.object
+        assert found is not None
+        self.object = found
+        self.before = call(self.lws)
+        self.revision = self.lws.revision
+        self.began = time.monotonic()
+        return self
+
+    @property
+    def deadline_s(self) -> float:
+        return self.lws.deployed.wait_s
+
+    def undo(self, step: Callable[[], None]) -> None:
+        """Something to be done on the way back, before the spec is put back; the last one first."""
+        self._undo.callback(step)
+
+    def wait(self, holds: Callable[[], bool], *, hopeless: bool = True) -> Waited[bool]:
+        """Wait until something holds. `hopeless` gives up where nothing more can come. Raises CannotTell."""
+        prospects = Prospects(self.lws.deployed, self.bench.view)
+        end = prospects.hopeless if hopeless else lambda: None
+        return eventually(holds, bool, self.deadline_s, lambda _met: end(), self.bench.view.pulse)
+
+    def linger(self, quiet_s: float = _LINGER_S) -> None:
+        """Wait until nothing has changed for a while: what comes late, or twice, is seen."""
+        end = time.monotonic() + _LONGEST_LINGER_S
+        while (left := quiet_s - self.bench.view.quiet_s) > 0 and time.monotonic() < end:
+            time.sleep(left)
+
+    def said(self, waited: Waited[bool]) -> str:
+        """How a wait that was in vain ended, for a finding."""
+        return f"{waited}; {standing(self.lws)}"
+
+    # The way back.
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, ClusterError):
+            return  # nobody answers any more
+        try:
+            self._undo.close()
+            self._put_back()
+            if error is None or isinstance(error, Exception):  # else the run is being interrupted
+                self._return()
+        except ApiError as refusal:
+            self.bench.broken = Blocked(self.by, f"the set could not be put back: {refusal.message}")
+            raise refused(refusal) from None
+        if isinstance(error, ApiError):
+            raise refused(error) from None
+
+    def _put_back(self) -> None:
+        """The spec as it was; a set that is gone is made again."""
+        live = self.bench.api.find(LEADER_WORKER_SETS, self.lws.name, self.lws.namespace)
+        if live is None:
+            deployed = self.lws.deployed
+            deploy.apply(self.bench.api, self.bench.view.discovery, deployed.manifests, deployed.admissions)
+            return
+        spec = difference(live["spec"], self.object.raw["spec"])
+        if spec:
+            self._left = {self.lws.revision} - {self.revision}
+            self.bench.amend(self.object, spec)
+
+    def _return(self) -> None:
+        self.returned = self.wait(self._is_back)
+        if self.returned.met:
+            self.linger(_LINGER_S / 2)
+        else:
+            self.bench.broken = Blocked(self.by, f"{self.lws.title} did not become available again: {self.returned}")
+
+    def _is_back(self) -> bool:
+        live = self.lws.object
+        if live is None or difference(live.raw["spec"], self.object.raw["spec"]) or not self.lws.available:
+            return False
+        revisions = {pod.labels.get(keys.REVISION) for pod in self.lws.pods}
+        return revisions <= {self.lws.revision} and not revisions & self._left
+
+    def aftermath(self, by: str | None = None) -> Iterator[Finding]:
+        """The finding that the set did not come back; where several share an experiment, only one tells."""
+        if self.returned is not None and not self.returned.met and by in (None, self.by):
+            yield Finding(
+                self.lws.place(),
+                f"after the experiment: {self.said(self.returned)}",
+                "the declared state again, and everything available",
+            )
+
+
+def difference(now: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """The merge patch (RFC 7386) that makes `wanted` of `now`."""
+    patch: dict[str, Any] = {key: None for key in now if key not in wanted}
+    for key, value in wanted.items():
+        was = now.get(key)
+        if isinstance(value, dict) and isinstance(was, dict):
+            if nested := difference(was, value):
+                patch[key] = nested
+        elif key not in now or value != was:
+            patch[key] = value
+    return patch

@@ -1,0 +1,132 @@
+"""One pod of a group is lost, and what the controller makes of it: an experiment that several requirements judge."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from seatrial.finding import Blocked, NotApplicable
+from seatrial.live.eventually import Waited
+from seatrial.live.experiment import Experiment
+from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet
+from seatrial.live.objects import LiveObject
+from seatrial.live.resources import PODS
+from seatrial.live.roll_call import call, lives
+
+Act = Callable[[Experiment, LiveObject], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What followed when one pod of a group was lost."""
+
+    experiment: Experiment
+    group: int
+    victim: str
+    recovered: Waited[bool]
+    """Whether every pod of the group is a new one, and ready."""
+    state: str
+    """How the wait for that ended, in words."""
+    stayed: tuple[str, ...]
+    """Pods of the group that are still the old ones."""
+    leaders: int
+    """New leaders of the group since."""
+    elsewhere: tuple[str, ...]
+    """What became of other groups meanwhile."""
+
+    @property
+    def title(self) -> str:
+        return f"group {self.group}, after {self.victim} was lost"
+
+    def require_recovered(self, by: str) -> None:
+        """Raises Blocked by the requirement that reports that the group was not recreated."""
+        if not self.recovered.met:
+            raise Blocked(by, f"{self.title}: {self.state}")
+
+
+def recreates(lws: LiveLeaderWorkerSet) -> bool:
+    """Whether the restart policy recreates the whole group when a pod of it fails."""
+    return lws.restart_policy not in ("None", "Default")
+
+
+def worker_deleted(lws: LiveLeaderWorkerSet, by: str) -> Loss:
+    """A worker of the last group is deleted. Raises Blocked, CannotTell, NotApplicable."""
+    if lws.size < 2:
+        raise NotApplicable("its groups have no workers")
+    return _once(lws, "worker deleted", lambda: _lose(lws, by, -1, _delete))
+
+
+def leader_deleted(lws: LiveLeaderWorkerSet, by: str) -> Loss:
+    """The leader of the last group is deleted. Raises Blocked, CannotTell, NotApplicable."""
+    return _once(lws, "leader deleted", lambda: _lose(lws, by, 0, _delete))
+
+
+def restarted(lws: LiveLeaderWorkerSet, by: str, rank: int) -> Loss:
+    """A container of the last group's pod of that rank (-1: the last) is reported as restarted, on a cluster of ours.
+
+    Raises Blocked, CannotTell, NotApplicable.
+    """
+    return _once(lws, f"restarted {rank}", lambda: _lose(lws, by, rank, report_restart))
+
+
+def _once(lws: LiveLeaderWorkerSet, what: str, make: Callable[[], Loss]) -> Loss:
+    if lws.replicas == 0:
+        raise NotApplicable("it has no groups: replicas is 0")
+    return lws.deployed.workbench.once((what, lws.namespace, lws.name), make)
+
+
+def _lose(lws: LiveLeaderWorkerSet, by: str, rank: int, act: Act) -> Loss:
+    with Experiment(lws, by) as experiment:
+        group = lws.groups[lws.replicas - 1]
+        victim = group.pods[rank]
+        whole = rank == 0 or recreates(lws)
+        expected_new = set(group.expected) if whole else {victim.name}
+        old = experiment.before.of(group.index)
+
+        def stayed() -> list[str]:
+            now = call(lws).of(group.index)
+            return sorted(name for name in expected_new if now.get(name, old.get(name)) == old.get(name))
+
+        act(experiment, victim)
+        recovered = experiment.wait(lambda: not stayed() and _group(lws, group.index).ready and lws.available)
+        state = "" if recovered.met else experiment.said(recovered)
+        experiment.linger()
+        leaders = [
+            life
+            for life in lives(lws)
+            if life.leader and life.group == str(group.index) and life.seen >= experiment.began
+        ]
+        return Loss(
+            experiment=experiment,
+            group=group.index,
+            victim=victim.name,
+            recovered=recovered,
+            state=state,
+            stayed=tuple(stayed()),
+            leaders=len(leaders),
+            elsewhere=tuple(elsewhere(experiment, group.index)),
+        )
+
+
+def elsewhere(experiment: Experiment, group: int) -> list[str]:
+    """What became of the pods of all other groups since the experiment began, readiness included."""
+    said = experiment.before.changes(call(experiment.lws), besides=group)
+    others = experiment.before.outside(group)
+    for life in lives(experiment.lws):
+        if life.uid in others and any(at >= experiment.began and not ready for at, ready in life.ready):
+            said.append(f"{life.name} was not ready for a while")
+    return said
+
+
+def report_restart(experiment: Experiment, pod: LiveObject) -> None:
+    """Say of a pod what its kubelet says when a container ended and was started again."""
+    statuses = [dict(status) for status in pod.each("status", "containerStatuses")]
+    for status in statuses[:1]:
+        status["restartCount"] = int(status.get("restartCount") or 0) + 1
+    experiment.bench.report(pod, {"containerStatuses": statuses})
+
+
+def _delete(experiment: Experiment, pod: LiveObject) -> None:
+    experiment.bench.delete(PODS, pod)
+
+
+def _group(lws: LiveLeaderWorkerSet, index: int) -> LiveGroup:
+    return next(group for group in lws.groups if group.index == index)

@@ -1,0 +1,172 @@
+"""Whether more pods would find nodes: what is free, counted as the scheduler counts it.
+
+Source: Kubernetes, Scheduling framework: NodeResourcesFit, NodeAffinity, TaintToleration, NodeUnschedulable.
+"""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+from seatrial.finding import CannotTell
+from seatrial.live.leader_worker_set import LiveLeaderWorkerSet, is_leader
+from seatrial.live.live_view import LiveView
+from seatrial.live.objects import LiveObject
+from seatrial.live.resources import NODES, PODS
+from seatrial.lws import keys
+from seatrial.manifests.quantity import InvalidQuantity, parse
+from seatrial.nodes.scheduling import ABSENT, Absent
+
+Amounts = dict[str, Fraction]
+_SUPPLY = "more nodes: in seatrial.toml for a cluster of ours, [pool] nodes = 8; else free ones"
+
+
+def require_room(lws: LiveLeaderWorkerSet, view: LiveView, groups: int, *, size: int | None = None) -> None:
+    """Raises CannotTell unless so many more groups, of `size` pods if it differs, would find nodes."""
+    if not has_room(lws, view, groups, size=size):
+        what = "one more group" if groups == 1 else f"{groups} more groups"
+        raise CannotTell(f"there are no nodes free for {what} of {size or lws.size} pods", _SUPPLY)
+
+
+def has_room(lws: LiveLeaderWorkerSet, view: LiveView, groups: int, *, size: int | None = None) -> bool:
+    """Whether so many more groups would find nodes beside everything that runs. Raises CannotTell, Unreachable."""
+    leader, worker = _examples(lws)
+    if leader is None:
+        return False
+    view.refresh()
+    nodes = [node for node in view.all(NODES) if _takes_pods(node)]
+    free = _free(nodes, view.all(PODS))
+    for _ in range(groups):
+        pods = [leader, *[worker or leader] * ((size or lws.size) - 1)]
+        if not _place_group(lws, pods, nodes, free):
+            return False
+    return True
+
+
+def _examples(lws: LiveLeaderWorkerSet) -> tuple[LiveObject | None, LiveObject | None]:
+    """A leader and a worker that run: what one more of each asks for, also what admission added."""
+    leader = next(iter(lws.leaders), None)
+    return leader, next((pod for pod in lws.pods if not is_leader(pod)), None)
+
+
+def _place_group(
+    lws: LiveLeaderWorkerSet, pods: list[LiveObject], nodes: list[LiveObject], free: dict[str, Amounts]
+) -> bool:
+    topology = lws.raw.get("metadata", {}).get("annotations", {}).get(keys.EXCLUSIVE_TOPOLOGY)
+    if topology is None:
+        return _place(pods, nodes, free)
+    taken = {str(pod.at("spec", "nodeName")) for pod in lws.pods}
+    occupied = {node.labels.get(topology) for node in nodes if node.name in taken}
+    domains = {node.labels[topology] for node in nodes if topology in node.labels} - occupied
+    return any(_place(pods, [node for node in nodes if node.labels.get(topology) == one], free) for one in domains)
+
+
+def _place(pods: Iterable[LiveObject], nodes: list[LiveObject], free: dict[str, Amounts]) -> bool:
+    """Put pods one after the other where they fit. `free` keeps what is left only if all of them do."""
+    left = {node.name: dict(free[node.name]) for node in nodes}
+    for pod in pods:
+        asked = requests(pod)
+        apart = pod.at("spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+        place = next((node for node in nodes if _accepts(node, pod) and _fits(asked, left[node.name])), None)
+        if place is None:
+            return False
+        for name, amount in asked.items():
+            left[place.name][name] = left[place.name].get(name, Fraction()) - amount
+        if apart:
+            nodes = [node for node in nodes if node is not place]
+    free.update(left)
+    return True
+
+
+def _takes_pods(node: LiveObject) -> bool:
+    return node.holds("Ready") and not node.at("spec", "unschedulable") and not node.deleting
+
+
+def _free(nodes: Iterable[LiveObject], pods: Iterable[LiveObject]) -> dict[str, Amounts]:
+    free = {node.name: _amounts(node.at("status", "allocatable")) for node in nodes}
+    for pod in pods:
+        left = free.get(str(pod.at("spec", "nodeName") or ""))
+        if left is not None and pod.at("status", "phase") not in ("Succeeded", "Failed"):
+            for name, amount in requests(pod).items():
+                left[name] = left.get(name, Fraction()) - amount
+    return free
+
+
+def _fits(asked: Mapping[str, Fraction], left: Mapping[str, Fraction]) -> bool:
+    return all(amount <= left.get(name, Fraction()) for name, amount in asked.items() if amount)
+
+
+def requests(pod: LiveObject) -> Amounts:
+    """What the scheduler counts for a pod: its containers together, or an init container that asks for more.
+
+    Sidecars count beside the containers. Source: Kubernetes, Resource sharing within containers of a pod.
+    """
+    total: Amounts = {"pods": Fraction(1)}
+    peak: Amounts = {}
+    for container in pod.each("spec", "initContainers"):
+        asked = _amounts((container.get("resources") or {}).get("requests"))
+        if container.get("restartPolicy") == "Always":
+            _add(total, asked)
+            asked = {}
+        for name in {*asked, *total} - {"pods"}:
+            peak[name] = max(peak.get(name, Fraction()), asked.get(name, Fraction()) + total.get(name, Fraction()))
+    for container in pod.each("spec", "containers"):
+        _add(total, _amounts((container.get("resources") or {}).get("requests")))
+    _add(total, _amounts(pod.at("spec", "overhead")))
+    return {name: max(total.get(name, Fraction()), peak.get(name, Fraction())) for name in {*total, *peak}}
+
+
+def _add(total: Amounts, more: Mapping[str, Fraction]) -> None:
+    for name, amount in more.items():
+        total[name] = total.get(name, Fraction()) + amount
+
+
+def _amounts(raw: object) -> Amounts:
+    found: Amounts = {}
+    for name, quantity in (raw if isinstance(raw, dict) else {}).items():
+        try:
+            found[name] = parse(quantity)
+        except InvalidQuantity:
+            continue  # the API server stores none
+    return found
+
+
+def _accepts(node: LiveObject, pod: LiveObject) -> bool:
+    """Whether selector, required node affinity and tolerations let the pod onto the node."""
+    selector: dict[str, str] = pod.at("spec", "nodeSelector") or {}
+    if any(node.labels.get(key) != value for key, value in selector.items()):
+        return False
+    required = pod.at("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution") or {}
+    terms = required.get("nodeSelectorTerms") or ()
+    if terms and not any(_meets(node, term) for term in terms):
+        return False
+    tolerations = pod.each("spec", "tolerations")
+    taints = [taint for taint in node.each("spec", "taints") if taint.get("effect") in ("NoSchedule", "NoExecute")]
+    return all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
+
+
+def _meets(node: LiveObject, term: Mapping[str, Any]) -> bool:
+    fields = [(one, node.name) for one in term.get("matchFields") or ()]
+    labels = [(one, node.labels.get(one.get("key", ""), ABSENT)) for one in term.get("matchExpressions") or ()]
+    return bool(fields or labels) and all(_holds(one, value) for one, value in (*fields, *labels))
+
+
+def _holds(expression: Mapping[str, Any], value: str | Absent) -> bool:
+    operator, values = str(expression.get("operator")), list(expression.get("values") or ())
+    if isinstance(value, Absent):
+        return operator in ("NotIn", "DoesNotExist")
+    match operator:
+        case "In" | "NotIn":
+            return (value in values) == (operator == "In")
+        case "Exists" | "DoesNotExist":
+            return operator == "Exists"
+        case "Gt" | "Lt" if value.lstrip("-").isdigit() and len(values) == 1:
+            return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])
+    return False
+
+
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
+    if toleration.get("effect") not in (None, "", taint.get("effect")):
+        return False
+    if toleration.get("operator") == "Exists":
+        return toleration.get("key") in (None, "", taint.get("key"))
+    return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
