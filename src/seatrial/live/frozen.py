@@ -1,11 +1,12 @@
 """A view of objects that somebody wrote down: a cluster as it was, or as it might be."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from seatrial.clusters.provider import Cluster
-from seatrial.live.objects import LiveObject
-from seatrial.live.resources import KNOWN, Resource
+from seatrial.live.objects import LiveObject, moment
+from seatrial.live.resources import EVENTS, KNOWN, Resource
 from seatrial.live.view import View
 
 Objects = list[dict[str, Any]]
@@ -36,6 +37,13 @@ class FrozenView(View):
 
     def git_version(self) -> str:
         return self._git_version
+
+    @property
+    def now(self) -> datetime:
+        """The youngest time that stands in an event: nothing later was seen."""
+        events = self.all(EVENTS)
+        times = [moment(event.at(field)) for event in events for field in ("lastTimestamp", "eventTime")]
+        return max((time for time in times if time is not None), default=datetime.now(UTC))
 
     def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
         return self._logs.get(f"{pod.namespace}/{pod.name}/{container}" + ("/previous" if previous else ""), "")

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from seatrial.clusters.provider import Cluster
 from seatrial.finding import CannotTell
@@ -96,6 +97,10 @@ class LiveView(View):
             return str(self.api.document("/version").get("gitVersion", ""))
         except ApiError as error:
             raise _cannot(error, "/version", None) from None
+
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
     def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
         query = {"container": container, "limitBytes": str(LOG_BYTES)} | ({"previous": "true"} if previous else {})

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from datetime import datetime
 
 from seatrial.clusters.provider import Cluster
 from seatrial.live.journal import Journal
@@ -47,6 +48,11 @@ class View(ABC):
     @abstractmethod
     def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
         """The end of a container's log, empty where it has none yet. Raises CannotTell, Unreachable."""
+
+    @property
+    @abstractmethod
+    def now(self) -> datetime:
+        """The moment of this look: events and creation times are as old as they are before it."""
 
     def one(self, resource: Resource, name: str, namespace: str | None = None) -> LiveObject | None:
         """The object of that name, None where there is none. Raises CannotTell, Unreachable."""
