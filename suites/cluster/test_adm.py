@@ -10,9 +10,10 @@ from seatrial.live.declared import departures
 from seatrial.live.declared_object import DeclaredObject
 from seatrial.live.deployed import Deployed
 from seatrial.live.objects import LivePlace
-from seatrial.live.offer import unknown_to_quota
+from seatrial.live.offer import not_allowed, unknown_to_quota
 from seatrial.live.resources import MUTATING, NODES
 from seatrial.live.super_nodes import is_super_node
+from seatrial.live.webhook_answers import not_asked
 from seatrial.live.webhooks import mutators
 from seatrial.lws import keys
 from seatrial.manifests.workloads import is_leader_worker_set
@@ -86,17 +87,17 @@ def test_accepted(admission: Admission) -> Outcomes:
             raise CannotTell(f"this cluster does not serve {kind}", "the real cluster: --kubeconfig, with --deploy")
         yield Finding(document["kind"], f"the API server does not serve {kind}", "a kind that it serves")
         return
-    if admission.not_allowed:
+    error = admission.error
+    if error is None:
+        return
+    if not_allowed(error):
         raise CannotTell(f"the kubeconfig's user may not create {document.kind}", "the rights of rbac/deploy.yaml")
-    if unknown_to_quota(admission.error):
+    if unknown_to_quota(error):
         raise Blocked("ADM-05", f"the quota does not know {document.kind}")
-    if admission.error is not None:
-        if admission.webhook_failed and is_leader_worker_set(document):
-            raise Blocked("CTL-05", "the webhook of LWS gives no answer")
-        for path, words in refusals.parts(admission.error):
-            yield Finding(
-                refusals.place(document.root, path), f"{path}: {words}" if path else words, "an accepted object"
-            )
+    if is_leader_worker_set(document) and not_asked(error):
+        raise Blocked("CTL-05", "the webhook of LWS does not answer")
+    for path, words in refusals.parts(error):
+        yield Finding(refusals.place(document.root, path), f"{path}: {words}" if path else words, "an accepted object")
 
 
 @requirement(
@@ -143,10 +144,10 @@ def test_quota_knows_sets(deployed: Deployed) -> Outcomes:
         raise NotApplicable("the set has no LeaderWorkerSet")
     deployed.installation.need_definition()
     for admission in offered:
-        if admission.error is not None and unknown_to_quota(admission.error):
+        if (error := admission.error) is not None and unknown_to_quota(error):
             yield Finding(
                 admission.document.root,
-                f"{admission.error.message} (asked again for {admission.waited_s:.0f} s)",
+                f"{error.message} (asked again for {admission.waited_s:.0f} s)",
                 "a quota that knows the type within two minutes",
             )
 

@@ -11,13 +11,14 @@ from seatrial.live.certificates import BadCertificate, in_bundle
 from seatrial.live.deployed import Deployed
 from seatrial.live.installation import DEFINITION, Installation, is_down
 from seatrial.live.objects import LiveObject, LivePlace
+from seatrial.live.offer import not_allowed
 from seatrial.live.probes import Probes
+from seatrial.live.refusals import in_short
 from seatrial.live.resources import DEFINITIONS, SERVICES
 from seatrial.live.webhook_answers import (
     complaint,
     completed,
     is_certificate_trouble,
-    not_allowed,
     refused_by_webhook,
 )
 from seatrial.lws.releases import RELEASES
@@ -134,7 +135,7 @@ def _answers(installation: Installation) -> Probes:
     """What the server said to the run's offers. Raises CannotTell where it may not make any."""
     if installation.probes is None:
         raise CannotTell(*MEANING[Capability.DRY_RUN])
-    if not_allowed(installation.probes.minimal):
+    if not_allowed(installation.probes.minimal.error):
         raise CannotTell("the kubeconfig's user may not create LeaderWorkerSets", "the rights of rbac/deploy.yaml")
     return installation.probes
 
@@ -153,14 +154,14 @@ def test_minimal_set_is_completed(deployed: Deployed) -> Outcomes:
     if said is not None:
         if is_certificate_trouble(said):
             raise Blocked("CTL-08", "the API server does not trust the webhooks' certificate")
-        yield Finding(said.place("message"), _in_short(str(said.at("message"))), "an answer of the webhook")
+        yield Finding(said.place("message"), in_short(str(said.at("message"))), "an answer of the webhook")
         return
     offered = _answers(installation).minimal
     if offered.error is not None:
         if is_certificate_trouble(offered.error):
             raise Blocked("CTL-08", "the API server does not trust the webhooks' certificate")
         _need_one_release(installation)
-        yield Finding(installation.place, f"refused: {_in_short(offered.error.message)}", "a set that is accepted")
+        yield Finding(installation.place, f"refused: {in_short(offered.error.message)}", "a set that is accepted")
         return
     lacking = list(completed(offered, installation.release))
     if lacking:
@@ -173,11 +174,6 @@ def _of(deployed: Deployed) -> Installation:
     if not deployed.leader_worker_sets:
         raise NotApplicable("the set has no LeaderWorkerSet")
     return deployed.installation
-
-
-def _in_short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else f"{line[:299]}…"
 
 
 def _need_one_release(installation: Installation) -> None:
@@ -202,13 +198,14 @@ def test_wrong_sets_are_refused(live_installation: Installation) -> Outcomes:
     answers = _answers(live_installation)
     if answers.minimal.error is not None:
         raise Blocked("CTL-05", "even a correct set is refused")
+    _need_one_release(live_installation)
     for what, offered in (("size 0", answers.size_zero), ("maxUnavailable and maxSurge 0", answers.no_budget)):
         if offered.error is None:
             yield Finding(live_installation.place, f"a set with {what} is accepted", "a refusal by the webhook")
         elif not refused_by_webhook(offered.error):
             yield Finding(
                 live_installation.place,
-                f"a set with {what}: {_in_short(offered.error.message)}",
+                f"a set with {what}: {in_short(offered.error.message)}",
                 "a refusal by the webhook that names the field",
             )
 
@@ -287,12 +284,12 @@ def test_serving_certificate(deployed: Deployed) -> Outcomes:
             return
     said = complaint(deployed)
     if said is not None and is_certificate_trouble(said):
-        yield Finding(said.place("message"), _in_short(str(said.at("message"))), "a certificate that is trusted")
+        yield Finding(said.place("message"), in_short(str(said.at("message"))), "a certificate that is trusted")
         return
     offered = installation.probes.minimal if installation.probes else None
     if offered is not None and (offered.error is None or is_certificate_trouble(offered.error)):
         if offered.error is not None:
-            yield Finding(installation.place, _in_short(offered.error.message), "a certificate that is trusted")
+            yield Finding(installation.place, in_short(offered.error.message), "a certificate that is trusted")
         return  # the API server has just asked the webhook, and looked at the certificate before
     for webhook in webhooks:
         if webhook.service is None:
@@ -316,7 +313,7 @@ def test_controller_image_is_pulled(deployed: Deployed) -> Outcomes:
     for pod, waiting in installation.pulling:
         yield Finding(
             pod.place("status", "containerStatuses"),
-            f"{waiting.get('reason')}: {_in_short(str(waiting.get('message') or 'no message'))}",
+            f"{waiting.get('reason')}: {in_short(str(waiting.get('message') or 'no message'))}",
             "an image that is pulled",
         )
     stated = deployed.manifests.target.get("lws.image")

@@ -28,19 +28,3 @@ class Admission:
     @property
     def title(self) -> str:
         return self.document.title
-
-    @property
-    def not_allowed(self) -> bool:
-        """Whether the run's user may not write this kind, which says nothing about the object."""
-        error = self.error
-        return error is not None and (error.status == 401 or (error.status == 403 and " cannot " in error.message))
-
-    @property
-    def webhook_failed(self) -> bool:
-        """Whether a webhook gave no decision: it could not be called, or died while it looked."""
-        return self.error is not None and failed_call(self.error)
-
-
-def failed_call(error: ApiError) -> bool:
-    """Whether the server refuses because a webhook gave no decision."""
-    return "failed calling webhook" in error.message or "panic" in error.message

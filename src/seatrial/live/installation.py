@@ -1,6 +1,5 @@
 """The LWS controller of a cluster: what is installed, and of which release it is."""
 
-from collections.abc import Iterator
 from functools import cached_property
 
 from seatrial.clusters.capability import MEANING, Capability
@@ -194,18 +193,6 @@ class Installation:
             if slice.labels.get("kubernetes.io/service-name") == name
             for endpoint in slice.each("endpoints")
         )
-
-    def complaints(self, namespaces: tuple[str, ...]) -> Iterator[LiveObject]:
-        """Events which say that a webhook of LWS could not be asked, newest first."""
-        names = {one.name for one in self.webhooks}
-        found = [
-            event
-            for namespace in namespaces
-            for event in self.view.events(namespace)
-            if "failed calling webhook" in str(event.at("message"))
-            and any(f'"{name}"' in str(event.at("message")) for name in names)
-        ]
-        return reversed(found)
 
 
 _TASKS = {

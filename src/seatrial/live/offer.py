@@ -1,5 +1,6 @@
 """Offering something to the API server, which may need a moment before it knows a new kind."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from seatrial.live.api import ApiError
 PATIENCE_S = 120.0
 """How long the quota controller may take to know a new kind (seen on TKE right after LWS was installed)."""
 _FIRST_PAUSE_S = 0.5
+_NO_RIGHT = re.compile(r'is forbidden: User ".*" cannot ')
 _QUOTA = "status unknown for quota"
 
 
@@ -26,6 +28,11 @@ class Answer:
 def unknown_to_quota(error: ApiError | None) -> bool:
     """Whether the server refuses only because its quota controller does not know the kind yet."""
     return error is not None and _QUOTA in error.message
+
+
+def not_allowed(error: ApiError | None) -> bool:
+    """Whether the run's user may not make such an offer, which says nothing about the object."""
+    return error is not None and (error.status == 401 or _NO_RIGHT.search(error.message) is not None)
 
 
 class Patience:

@@ -38,17 +38,14 @@ def completed(offered: Answer, release: Release | None) -> Iterator[tuple[str, o
             yield f"spec.{path}", "absent" if found is None else found, expected
 
 
-def not_allowed(offered: Answer) -> bool:
-    """Whether the run's user may not make such an offer at all."""
-    error = offered.error
-    return (
-        error is not None and error.forbidden and _DENIED.search(error.message) is None and " cannot " in error.message
-    )
-
-
 def refused_by_webhook(error: ApiError) -> bool:
     """Whether a webhook looked at the object and said no, as opposed to one that died or could not be reached."""
     return _DENIED.search(error.message) is not None and "panic" not in error.message
+
+
+def not_asked(error: ApiError) -> bool:
+    """Whether the server refuses because it could not ask a webhook."""
+    return "failed calling webhook" in error.message
 
 
 def is_certificate_trouble(said: ApiError | LiveObject) -> bool:
@@ -58,15 +55,21 @@ def is_certificate_trouble(said: ApiError | LiveObject) -> bool:
 
 
 def complaint(deployed: Deployed) -> LiveObject | None:
-    """The newest event of a StatefulSet that still lacks pods because a webhook of LWS could not be asked.
+    """The event of a StatefulSet that lacks pods because a webhook of LWS could not be asked when it tried last.
 
-    Raises CannotTell where events may not be read.
+    Raises CannotTell where StatefulSets, events or webhooks may not be read.
     """
-    for event in deployed.installation.complaints(deployed.namespaces):
-        namespace, name = event.at("involvedObject", "namespace"), event.at("involvedObject", "name")
-        if event.at("involvedObject", "kind") != STATEFUL_SETS.kind:
-            continue
-        found = deployed.view.one(STATEFUL_SETS, str(name), str(namespace))
-        if found is not None and int(found.at("status", "replicas") or 0) < int(found.at("spec", "replicas") or 0):
-            return event
+    names = [f'"{one.name}"' for one in deployed.installation.webhooks]
+    for namespace in deployed.namespaces:
+        for one in deployed.view.all(STATEFUL_SETS, namespace):
+            if int(one.at("status", "replicas") or 0) >= int(one.at("spec", "replicas") or 0):
+                continue
+            tried = [event for event in deployed.view.events(namespace, one.kind, one.name) if _failed(event)]
+            words = str(tried[-1].at("message")) if tried else ""
+            if "failed calling webhook" in words and any(name in words for name in names):
+                return tried[-1]
     return None
+
+
+def _failed(event: LiveObject) -> bool:
+    return event.at("reason") == "FailedCreate"
