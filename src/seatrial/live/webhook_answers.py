@@ -72,4 +72,4 @@ def complaint(deployed: Deployed) -> LiveObject | None:
 
 
 def _failed(event: LiveObject) -> bool:
-    return event.at("reason") == "FailedCreate"
+    return bool(event.at("reason") == "FailedCreate")
