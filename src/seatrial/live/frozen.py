@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seatrial.clusters.provider import Cluster
+from seatrial.finding import CannotTell
 from seatrial.live.objects import LiveObject, moment
 from seatrial.live.resources import EVENTS, KNOWN, Resource
 from seatrial.live.view import View
@@ -13,7 +14,10 @@ Objects = list[dict[str, Any]]
 
 
 class FrozenView(View):
-    """The objects of a cluster at one moment, by kind. `logs` are texts by `namespace/pod/container`."""
+    """The objects of a cluster at one moment, by kind.
+
+    `logs` are texts by `namespace/pod/container`; `hidden` are kinds that may not be read.
+    """
 
     def __init__(
         self,
@@ -22,13 +26,17 @@ class FrozenView(View):
         objects: Mapping[Resource, Objects],
         git_version: str,
         logs: Mapping[str, str] | None = None,
+        hidden: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(cluster, namespaces)
+        self._hidden = hidden
         self._objects = {resource: [LiveObject(raw) for raw in found] for resource, found in objects.items()}
         self._git_version = git_version
         self._logs = dict(logs or {})
 
     def all(self, resource: Resource, namespace: str | None = None) -> list[LiveObject]:
+        if resource.kind in self._hidden:
+            raise CannotTell(f"{resource.plural} may not be read by this kubeconfig's user")
         found = self._objects.get(resource, [])
         return [one for one in found if not namespace or one.namespace == namespace]
 

@@ -74,9 +74,18 @@ class Journal:
         """`subject` is the StatefulSet's `namespace/name`, `value` (replicas, partition)."""
         self.truncated = False
 
-    def note(self, kind: str, change: str, object: LiveObject, before: LiveObject | None, *, first: bool) -> None:
-        """Take down one change. `first` marks what was there when the run began to look."""
-        now = time.monotonic()
+    def note(
+        self,
+        kind: str,
+        change: str,
+        object: LiveObject,
+        before: LiveObject | None,
+        *,
+        first: bool,
+        at: float | None = None,
+    ) -> None:
+        """Take down one change. `first` marks what was there when the run began to look; `at` None means now."""
+        now = time.monotonic() if at is None else at
         if kind == PODS.kind:
             self._pod(now, change, object, first)
         elif kind == EVENTS.kind:
