@@ -92,7 +92,8 @@ def differences(
         }
     for key in sorted(expected.keys() | seen.objects.keys()):
         if key not in seen.objects:
-            yield f"{' '.join(key)}: expected, but not there"
+            if before is None or not _may_be_lost(expected[key], seen):
+                yield f"{' '.join(key)}: expected, but not there"
         elif key not in expected:
             yield f"{' '.join(key)}: there, but not expected"
         else:
@@ -163,6 +164,16 @@ def _updated(manifest: Manifest, release: Release, seen: Seen, old: Manifest, th
         kept = {key: each for key, each in was.items() if _group(key[1], seen.name) < partition}
         expected |= {key: each for key, each in kept.items() if key in expected}
     return {service: was[service]} | expected if service in was else expected
+
+
+def _may_be_lost(expected: Manifest, seen: Seen) -> bool:
+    """Whether a group's Service may be missing after its leader was replaced.
+
+    The old one goes with the old leader, by garbage collection, and may still be there when the controller looks at the
+    new leader. Only later events of the leader or its workers make it look again: without workers there may be none.
+    """
+    is_of_group = expected["kind"] == "Service" and expected["metadata"]["name"] != seen.name
+    return is_of_group and seen.stored["spec"]["leaderWorkerTemplate"]["size"] == 1
 
 
 def _replicas_in_rollout(manifest: Manifest, release: Release, partition: int) -> int:

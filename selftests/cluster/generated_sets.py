@@ -304,7 +304,7 @@ NAMES = st.one_of(
 def sets(draw: st.DrawFn, plain: bool = False) -> Manifest:
     """A set that its schema accepts; the webhook may refuse it for its numbers.
 
-    A plain one has no names or annotations that keep its groups from coming up.
+    A plain one has no name or annotation that may keep its groups from coming up, or from coming up again.
     """
     reserved = not plain and draw(st.integers(0, 4)) == 4
     metadata: Manifest = {"name": "x"}
@@ -312,9 +312,10 @@ def sets(draw: st.DrawFn, plain: bool = False) -> Manifest:
         metadata["name"] = draw(NAMES)
     metadata |= draw(fields(labels=subset(LABELS), annotations=subset(SET_ANNOTATIONS, most=2)))
     if plain:
-        placeless = [key for key, value in metadata.get("annotations", {}).items() if value in ("", NOWHERE)]
-        for key in placeless:
-            del metadata["annotations"][key]
+        annotations = metadata.setdefault("annotations", {})
+        annotations.pop(keys.SUBGROUP_EXCLUSIVE_TOPOLOGY, None)
+        if annotations.get(keys.EXCLUSIVE_TOPOLOGY) not in TOPOLOGIES:
+            annotations.pop(keys.EXCLUSIVE_TOPOLOGY, None)
     template: Manifest = {"workerTemplate": draw(pod_templates(reserved, plain))} | draw(
         fields(
             leaderTemplate=pod_templates(reserved, plain),
@@ -411,13 +412,16 @@ CHANGES = {
     (*TEMPLATE, "restartPolicy"): ("None", "RecreateGroupOnPodRestart"),
     ("spec", "startupPolicy"): ("LeaderCreated", "LeaderReady"),
     ("spec", "networkConfig"): ({"subdomainPolicy": "Shared"}, {"subdomainPolicy": "UniquePerReplica"}, None),
-    ("metadata", "annotations", keys.EXCLUSIVE_TOPOLOGY): TOPOLOGIES,
     ("metadata", "labels", "role"): ("new",),
     IMAGE: ("new",),
     (*TEMPLATE, "workerTemplate", "metadata", "labels", "role"): ("new",),
     (*ROLLOUT, "maxSurge"): (0, 1, "50%"),
 }
-"""What a running set may be changed to. The partition is not among them: see `updates`."""
+"""What a running set may be changed to. For the partition see `updates`.
+
+The topologies are not among them: a new leader has to join what is left of its old group, wherever that was placed, and
+is kept waiting (for minutes, by the scheduler) where other groups are.
+"""
 
 
 @st.composite

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from seatrial.clusters.kwok import Kwok
 from seatrial.clusters.leftovers import Run
+from seatrial.lws.reading import at
 from seatrial.lws.releases import Fact, Release, release
 from seatrial.lws.rollout import budget
 
@@ -36,7 +37,7 @@ EXAMPLES = {"0.9.0": 360, "0.8.0": 100, "0.7.0": 100, "0.6.2": 100}
 QUICK = 3.0
 """Seconds without any change that must be enough where there is only one set."""
 
-SMALLER = 60
+SMALLER = 30
 """How many more cases are tried, one by one, on the way to the smallest that differs."""
 
 
@@ -112,7 +113,7 @@ class Reality:
         return [seen for seen, _ in settled]
 
     def _differences(self, trial: Trial, seen: Seen) -> Iterator[str]:
-        if is_void(trial.written, self.release):
+        if is_void(trial.written, self.release) or is_refused_by_gate(trial.written, self.release):
             yield from (f"{' '.join(child)}: there, but not expected" for child in seen.objects)
             return
         written, before = without_unknown(trial.written, self.release), trial.before
@@ -129,6 +130,15 @@ def rollout_ends(manifest: Manifest, judged: Release) -> bool:
     """Whether a rollout comes to its end: before 0.9.0 one without unavailable groups may not (lws#776)."""
     resolved = budget(manifest, judged)
     return judged.has(Fact.SURGE_COVERS_UNREADY) or resolved is None or resolved.unavailable > 0
+
+
+def is_refused_by_gate(manifest: Manifest, judged: Release) -> bool:
+    """Whether the leader StatefulSet has a maxUnavailable of 0, which the API server takes only where it drops it.
+
+    Before 0.9.0 it has that of the set (lws#781).
+    """
+    given = at(manifest, "spec", "rolloutStrategy", "rollingUpdateConfiguration", "maxUnavailable")
+    return given in (0, "0%") and not judged.has(Fact.RESOLVED_MAX_UNAVAILABLE)
 
 
 class GatedKwok(Kwok):
@@ -161,14 +171,14 @@ def settings_of(judged: Release, *phases: Phase) -> Any:
 def test_generated_sets(reality: Reality) -> None:
     drawn: dict[str, Case] = {}
 
-    @seed(SEED)
+    @seed(f"{SEED}, {reality.release}")
     @settings_of(reality.release, Phase.generate)
     @given(cases())
     def draw(case: Case) -> None:
         drawn[key(case)] = case
 
     # The same seed draws the same cases; all of them have been tried out by then, but for those made to be smaller.
-    @seed(SEED)
+    @seed(f"{SEED}, {reality.release}")
     @settings_of(reality.release, Phase.generate, Phase.shrink)
     @given(cases())
     def judge(case: Case) -> None:
@@ -182,5 +192,5 @@ def test_generated_sets(reality: Reality) -> None:
     # Neither are all cases of one kind, nor are they few.
     made, refused, updated = reality.made, reality.refused, reality.updated
     print(f"LWS {reality.release}: {made} sets made, {refused} refused, {updated} of those made updated")
-    assert made >= len(drawn) / 2 and refused >= len(drawn) / 10 and updated >= len(drawn) / 20
+    assert made >= len(drawn) / 2 and refused >= 3 and updated >= 3
     assert len(drawn) >= 50
