@@ -292,6 +292,8 @@ def test_serving_certificate(deployed: Deployed) -> Outcomes:
             yield Finding(installation.place, in_short(offered.error.message), "a certificate that is trusted")
         return  # the API server has just asked the webhook, and looked at the certificate before
     for webhook in webhooks:
+        if webhook.service is None and offered is not None:
+            raise Blocked("CTL-05", "the webhooks do not answer")
         if webhook.service is None:
             raise CannotTell("the webhooks are reached by URL, and were not asked", MEANING[Capability.DRY_RUN][1])
         secret = serving_certificate.secret(installation, webhook.service[0])

@@ -17,13 +17,8 @@ from seatrial.storage.claims import READABLE_BY_MANY, WRITABLE_BY_MANY
 from seatrial.storage.storage_classes import TURBO
 
 GUIDE = "imroc/tke-guide: SGLang DeepSeek-R1 guide"
-IMMUTABLE = {
-    ("provisioner",): None,
-    ("parameters",): None,
-    ("reclaimPolicy",): "Delete",
-    ("volumeBindingMode",): "Immediate",
-}
-"""What of a class is compared, and what the API server fills in."""
+DEFAULTS = {"provisioner": None, "reclaimPolicy": "Delete", "volumeBindingMode": "Immediate"}
+"""What of a class is compared beside its parameters, and what the API server fills in."""
 
 
 @requirement(
@@ -85,10 +80,18 @@ def test_class_is_the_set_s(declared_object: DeclaredObject) -> Outcomes:
     if live is None:
         yield Finding(document.root, "it is not on the cluster", document.title)
         return
-    for path, default in IMMUTABLE.items():
-        declared, found = document.at(*path).raw or default, live.at(*path)
-        if (declared or None) != (found or None):
-            yield Finding(document.at(*path), f"on the cluster: {found}", f"{declared}")
+    for field, default in DEFAULTS.items():
+        wanted, found = document[field].raw or default, live.at(field)
+        if wanted != found:
+            yield Finding(document[field], f"on the cluster: {found}", f"{wanted}")
+    declared, there = document["parameters"].mapping, live.at("parameters") or {}
+    for key in sorted({*declared, *there}):
+        if declared.get(key) != there.get(key):
+            yield Finding(
+                document.at("parameters", key),
+                f"on the cluster: {key} {there.get(key, 'absent')}",
+                f"{key} {declared.get(key, 'absent')}",
+            )
 
 
 @requirement(

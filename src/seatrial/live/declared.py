@@ -129,7 +129,7 @@ def _compare(declared: Any, found: Any, path: Path) -> Iterator[Departure]:
 def _lists(declared: list[Any], found: list[Any], path: Path) -> Iterator[Departure]:
     if not all(isinstance(one, dict) for one in declared):
         if not _same(declared, found, path):
-            yield Departure(path, _shown(declared), _shown(found))
+            yield _difference(declared, found, path)
         return
     partner = _partners(declared, found, path)
     for number, one in enumerate(declared):
@@ -138,6 +138,16 @@ def _lists(declared: list[Any], found: list[Any], path: Path) -> Iterator[Depart
             yield Departure((*path, number), _shown(one), "")
         else:
             yield from _compare(one, other, (*path, number))
+
+
+def _difference(declared: list[Any], found: list[Any], path: Path) -> Departure:
+    """Two lists of words, which may be long: only what one has and the other has not."""
+    lacking, added = (
+        [one for one in first if one not in second] for first, second in ((declared, found), (found, declared))
+    )
+    if not lacking and not added:
+        return Departure(path, _shown(declared), _shown(found))
+    return Departure(path, _shown(lacking) if lacking else "none of them", _shown(added) if added else "none of them")
 
 
 def _partners(declared: list[Any], found: list[Any], path: Path) -> Callable[[int], Any]:
