@@ -25,7 +25,7 @@ RECREATIONS = ("RecreateGroup", "RecreateGroupOnPodRestart")
 class Churn:
     """One group that was recreated too often. `last` is what the newest event says of it, empty without one."""
 
-    group: str
+    leader: str
     count: int
     last: str
 

@@ -6,12 +6,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+from seatrial.clusters.capability import Capability
 from seatrial.clusters.provider import ClusterError
 from seatrial.finding import Blocked, Finding
 from seatrial.live import deploy
 from seatrial.live.api import ApiError
 from seatrial.live.eventually import Waited, eventually
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet, Standing
+from seatrial.live.objects import LiveObject
 from seatrial.live.resources import LEADER_WORKER_SETS
 from seatrial.live.roll_call import call
 from seatrial.live.settling import Prospects, standing
@@ -67,14 +69,24 @@ class Experiment:
         return eventually(holds, bool, self.deadline_s, lambda _met: end(), self.bench.view.pulse)
 
     def linger(self, quiet_s: float = _LINGER_S) -> None:
-        """Wait until nothing has changed for a while: what comes late, or twice, is seen."""
-        end = time.monotonic() + _LONGEST_LINGER_S
-        while (left := quiet_s - self.bench.view.quiet_s) > 0 and time.monotonic() < end:
+        """Wait until nothing has changed for a while from now on: what comes late, or twice, is seen."""
+        began = time.monotonic()
+        while (waited := time.monotonic() - began) < _LONGEST_LINGER_S:
+            left = quiet_s - min(self.bench.view.quiet_s, waited)
+            if left <= 0:
+                return
             time.sleep(left)
 
     def said(self, waited: Waited[bool]) -> str:
         """How a wait that was in vain ended, for a finding."""
         return f"{waited}; {standing(self.lws)}"
+
+    def hold(self, pod: LiveObject) -> None:
+        """Where nodes are ours: let the pod take its time to stop, until the way back."""
+        if self.lws.deployed.has(Capability.CONTROL):
+            node = str(pod.at("spec", "nodeName"))
+            self.undo(lambda: self.bench.control.start_kubelet(node))
+            self.bench.control.stop_kubelet(node)
 
     # The way back.
 
@@ -98,8 +110,8 @@ class Experiment:
         """The spec as it was; a set that is gone is made again."""
         live = self.bench.api.find(LEADER_WORKER_SETS, self.lws.name, self.lws.namespace)
         if live is None:
-            deployed = self.lws.deployed
-            deploy.apply(self.bench.api, self.bench.view.discovery, deployed.manifests, deployed.admissions)
+            body = deploy.body(self.lws.deployed.manifests, self.lws.declared.document, namespaced=True)
+            self.bench.api.apply(LEADER_WORKER_SETS, body, self.lws.namespace)
             return
         spec = difference(live["spec"], self.object.raw["spec"])
         if spec:

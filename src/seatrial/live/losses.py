@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from seatrial.finding import Blocked, NotApplicable
 from seatrial.live.eventually import Waited
 from seatrial.live.experiment import Experiment
-from seatrial.live.leader_worker_set import LiveGroup, LiveLeaderWorkerSet
+from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import PODS
 from seatrial.live.roll_call import call, lives
+from seatrial.lws import keys
 
 Act = Callable[[Experiment, LiveObject], None]
 
@@ -31,6 +32,8 @@ class Loss:
     """New leaders of the group since."""
     elsewhere: tuple[str, ...]
     """What became of other groups meanwhile."""
+    orphans: tuple[str, ...]
+    """Objects of the group that belong to its former leader."""
 
     @property
     def title(self) -> str:
@@ -45,6 +48,12 @@ class Loss:
 def recreates(lws: LiveLeaderWorkerSet) -> bool:
     """Whether the restart policy recreates the whole group when a pod of it fails."""
     return lws.restart_policy not in ("None", "Default")
+
+
+def recreates_after_start(lws: LiveLeaderWorkerSet) -> bool:
+    """Whether the policy leaves a group alone while it starts: of 0.9.0, or by annotation of 0.8.0."""
+    annotations = lws.raw.get("metadata", {}).get("annotations") or {}
+    return lws.restart_policy == "RecreateGroupAfterStart" or keys.RECREATE_AFTER_START in annotations
 
 
 def worker_deleted(lws: LiveLeaderWorkerSet, by: str) -> Loss:
@@ -86,7 +95,7 @@ def _lose(lws: LiveLeaderWorkerSet, by: str, rank: int, act: Act) -> Loss:
             return sorted(name for name in expected_new if now.get(name, old.get(name)) == old.get(name))
 
         act(experiment, victim)
-        recovered = experiment.wait(lambda: not stayed() and _group(lws, group.index).ready and lws.available)
+        recovered = experiment.wait(lambda: not stayed() and is_whole(lws, group.index) and lws.available)
         state = "" if recovered.met else experiment.said(recovered)
         experiment.linger()
         leaders = [
@@ -103,6 +112,7 @@ def _lose(lws: LiveLeaderWorkerSet, by: str, rank: int, act: Act) -> Loss:
             stayed=tuple(stayed()),
             leaders=len(leaders),
             elsewhere=tuple(elsewhere(experiment, group.index)),
+            orphans=tuple(_orphans(lws, group.leader)),
         )
 
 
@@ -116,6 +126,16 @@ def elsewhere(experiment: Experiment, group: int) -> list[str]:
     return said
 
 
+def _orphans(lws: LiveLeaderWorkerSet, leader: LiveObject | None) -> list[str]:
+    """StatefulSets and pods whose owner, or whose owner's owner, is a leader of before."""
+    if leader is None:
+        return []
+    sets = [one for one in lws.stateful_sets if (one.owner or {}).get("uid") == leader.uid]
+    uids = {leader.uid, *(one.uid for one in sets)}
+    pods = [pod for pod in lws.pods if (pod.owner or {}).get("uid") in uids]
+    return [one.title for one in (*sets, *pods)]
+
+
 def report_restart(experiment: Experiment, pod: LiveObject) -> None:
     """Say of a pod what its kubelet says when a container ended and was started again."""
     statuses = [dict(status) for status in pod.each("status", "containerStatuses")]
@@ -124,9 +144,16 @@ def report_restart(experiment: Experiment, pod: LiveObject) -> None:
     experiment.bench.report(pod, {"containerStatuses": statuses})
 
 
+def report_phase(experiment: Experiment, pod: LiveObject, phase: str) -> None:
+    """Say of a pod in which phase it is; one that is gone meanwhile is left alone."""
+    if any(one.uid == pod.uid for one in experiment.lws.pods):
+        experiment.bench.report(pod, {"phase": phase})
+
+
 def _delete(experiment: Experiment, pod: LiveObject) -> None:
     experiment.bench.delete(PODS, pod)
 
 
-def _group(lws: LiveLeaderWorkerSet, index: int) -> LiveGroup:
-    return next(group for group in lws.groups if group.index == index)
+def is_whole(lws: LiveLeaderWorkerSet, index: int) -> bool:
+    """Whether a group is complete and ready."""
+    return any(group.index == index and group.ready for group in lws.groups)

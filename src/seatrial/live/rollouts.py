@@ -1,22 +1,19 @@
 """A change of the template on its way through the groups: an experiment that several requirements judge."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from seatrial.finding import Blocked, CannotTell, NotApplicable
 from seatrial.live.eventually import Waited
 from seatrial.live.experiment import Experiment
-from seatrial.live.journal import PodLife
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
+from seatrial.live.readiness import ever_ready, fewest_ready
 from seatrial.live.resources import SERVICES, STATEFUL_SETS
 from seatrial.live.roll_call import lives
 from seatrial.live.room import require_room
+from seatrial.live.template_changes import marked
 from seatrial.lws import keys
 from seatrial.lws.rollout import Budget, GroupState, Step, budget, rollout_step
-
-MARK = "seatrial/rollout"
-"""The annotation of the pod templates that a rollout changes: nobody reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,53 +34,46 @@ class Rollout:
     revisions: tuple[str, ...]
     """Revisions of the pods in the end."""
 
-    def require_done(self, by: str) -> None:
-        """Raises Blocked by the requirement that reports that it did not end."""
+    def require_done(self) -> None:
+        """Raises Blocked when it did not end, which another requirement reports."""
         if not self.done.met:
-            raise Blocked(by, f"the rollout did not end: {self.state}")
+            raise Blocked("LIF-11", f"the rollout did not end: {self.state}")
 
 
-def budget_of(lws: LiveLeaderWorkerSet) -> Budget:
-    """The rollout fields as the controller reads them. Raises CannotTell."""
-    found = budget(dict(lws.raw), lws.release)
+def budget_of(lws: LiveLeaderWorkerSet, replicas: int | None = None) -> Budget:
+    """The rollout fields as the controller reads them, of so many replicas if not its own. Raises CannotTell."""
+    raw = dict(lws.raw)
+    if replicas is not None:
+        raw["spec"] = {**raw["spec"], "replicas": replicas}
+    found = budget(raw, lws.release)
     if found is None:
         raise CannotTell(f"{lws.title}: maxUnavailable or maxSurge is no number of groups")
     return found
 
 
-def surge_groups(lws: LiveLeaderWorkerSet) -> int:
-    """How many groups a rollout of an available set adds for a while (lws.rollout)."""
-    fields = budget_of(lws)
+def surge_groups(lws: LiveLeaderWorkerSet, replicas: int | None = None) -> int:
+    """How many groups a rollout of an available set adds for a while, with another number of groups if one is given."""
+    fields = budget_of(lws, replicas)
     at_rest = [GroupState(ready=True, updated=False)] * fields.replicas
     step = rollout_step(fields, Step(fields.replicas, 0), at_rest, lws.release, changed=True)
     return max(0, step.replicas - fields.replicas)
 
 
-def template_patch(lws: LiveLeaderWorkerSet, change: dict[str, Any]) -> dict[str, Any]:
-    """A merge patch of the spec that changes every pod template that the set has."""
-    template = lws.raw["spec"]["leaderWorkerTemplate"]
-    return {
-        "leaderWorkerTemplate": {name: change for name in ("leaderTemplate", "workerTemplate") if template.get(name)}
-    }
+def rolled(lws: LiveLeaderWorkerSet) -> Rollout:
+    """Change the template, and change it back. LIF-15 tells what went wrong on the way back.
 
-
-def marked(lws: LiveLeaderWorkerSet, mark: str) -> dict[str, Any]:
-    """A merge patch of the spec that makes a new revision and changes nothing that runs."""
-    return template_patch(lws, {"metadata": {"annotations": {MARK: mark}}})
-
-
-def rolled(lws: LiveLeaderWorkerSet, by: str) -> Rollout:
-    """Change the template, and change it back. Raises Blocked, CannotTell, NotApplicable."""
+    Raises Blocked, CannotTell, NotApplicable.
+    """
     if lws.replicas == 0:
         raise NotApplicable("it has no groups: replicas is 0")
-    return lws.deployed.workbench.once(("rolled", lws.namespace, lws.name), lambda: _roll(lws, by))
+    return lws.deployed.workbench.once(("rolled", lws.namespace, lws.name), lambda: _roll(lws))
 
 
-def _roll(lws: LiveLeaderWorkerSet, by: str) -> Rollout:
-    with Experiment(lws, by) as experiment:
+def _roll(lws: LiveLeaderWorkerSet) -> Rollout:
+    with Experiment(lws, "LIF-15") as experiment:
         if surge := surge_groups(lws):
-            require_room(lws, experiment.bench.view, surge)
-        experiment.bench.amend(experiment.object, marked(lws, by))
+            require_room(lws, experiment.bench.view, [lws.size] * surge)
+        experiment.bench.amend(experiment.object, marked(lws, "LIF-15"))
         done = experiment.wait(lambda: is_rolled_out(experiment))
         state = "" if done.met else experiment.said(done)
         experiment.linger()
@@ -102,11 +92,39 @@ def _roll(lws: LiveLeaderWorkerSet, by: str) -> Rollout:
         )
 
 
-def is_rolled_out(experiment: Experiment) -> bool:
-    """Whether the set is available on another revision than before, and every pod is of it."""
+def is_rolled_out(experiment: Experiment, replicas: int | None = None) -> bool:
+    """Whether the set is available on another revision than before, all pods of it, and of so many groups if given."""
     lws = experiment.lws
+    if replicas is not None and lws.replicas != replicas:
+        return False
     revisions = {pod.labels.get(keys.REVISION) for pod in lws.pods}
     return lws.available and lws.revision != experiment.revision and revisions <= {lws.revision}
+
+
+def is_moved(experiment: Experiment, index: int) -> bool:
+    """Whether one group is complete and ready, all of it of another revision than before."""
+    group = next((group for group in experiment.lws.groups if group.index == index), None)
+    if group is None or not group.ready:
+        return False
+    return experiment.revision not in {pod.labels.get(keys.REVISION, "") for pod in group.pods}
+
+
+def out_of_order(order: Sequence[int], at_once: int) -> list[tuple[int, int]]:
+    """Pairs of groups (higher, lower), the lower of which came first although they are too far apart to come together.
+
+    `at_once` groups may be replaced together, and their order is nobody's promise.
+    """
+    return [
+        (later, earlier)
+        for place, earlier in enumerate(order)
+        for later in order[place + 1 :]
+        if later - earlier >= at_once
+    ]
+
+
+def most_groups(lws: LiveLeaderWorkerSet, replicas: int) -> int:
+    """How many groups there may be at once when the set is scaled to `replicas` during a rollout."""
+    return max(replicas, lws.replicas) + max(surge_groups(lws), surge_groups(lws, replicas))
 
 
 def surplus(lws: LiveLeaderWorkerSet) -> list[str]:
@@ -131,52 +149,3 @@ def surplus(lws: LiveLeaderWorkerSet) -> list[str]:
 
 def _is_of(labels: dict[str, str], lws: LiveLeaderWorkerSet) -> bool:
     return labels.get(keys.NAME) == lws.name
-
-
-# The readiness of groups at each moment, from the lives of their pods.
-
-
-def _changes(lives: Iterable[PodLife]) -> list[tuple[float, str, str, bool]]:
-    """Moments at which a pod becomes or ceases to be ready: (time, group, uid, ready), in order."""
-    found: list[tuple[float, str, str, bool]] = []
-    for life in lives:
-        ends = [end for end in (life.leaving, life.gone) if end is not None]
-        end = min(ends, default=float("inf"))
-        found += [(at, life.group, life.uid, ready) for at, ready in life.ready if at < end]
-        if ends:
-            found.append((end, life.group, life.uid, False))
-    return sorted(found, key=lambda change: change[0])
-
-
-def _ready_groups(lives: Iterable[PodLife], size: int) -> Iterable[tuple[float, set[str]]]:
-    """The groups that are ready after each change, and when that was."""
-    ready: dict[str, set[str]] = {}
-    for at, group, uid, holds in _changes(lives):
-        pods = ready.setdefault(group, set())
-        if holds:
-            pods.add(uid)
-        else:
-            pods.discard(uid)
-        yield at, {index for index, members in ready.items() if len(members) >= size}
-
-
-def fewest_ready(lives: Iterable[PodLife], size: int, since: float) -> int:
-    """The smallest number of groups, all pods of which were ready at once, at any moment since."""
-    before, counts = 0, []
-    for at, groups in _ready_groups(lives, size):
-        if at >= since:
-            counts.append(len(groups))
-        else:
-            before = len(groups)
-    return min([before, *counts])
-
-
-def ever_ready(lives: Iterable[PodLife], size: int, since: float, first: int) -> set[int]:
-    """Groups of index `first` and above, all pods of which were ready at once at some moment since."""
-    return {
-        int(group)
-        for at, groups in _ready_groups(lives, size)
-        if at >= since
-        for group in groups
-        if group.isdigit() and int(group) >= first
-    }

@@ -3,7 +3,7 @@
 Source: Kubernetes, Scheduling framework: NodeResourcesFit, NodeAffinity, TaintToleration, NodeUnschedulable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -17,29 +17,30 @@ from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.nodes.scheduling import ABSENT, Absent
 
 Amounts = dict[str, Fraction]
-_SUPPLY = "more nodes: in seatrial.toml for a cluster of ours, [pool] nodes = 8; else free ones"
+MORE_NODES = "more nodes: in seatrial.toml for a cluster of ours, [pool] nodes = 8; else free ones"
 
 
-def require_room(lws: LiveLeaderWorkerSet, view: LiveView, groups: int, *, size: int | None = None) -> None:
-    """Raises CannotTell unless so many more groups, of `size` pods if it differs, would find nodes."""
-    if not has_room(lws, view, groups, size=size):
-        what = "one more group" if groups == 1 else f"{groups} more groups"
-        raise CannotTell(f"there are no nodes free for {what} of {size or lws.size} pods", _SUPPLY)
+def require_room(lws: LiveLeaderWorkerSet, view: LiveView, sizes: Sequence[int]) -> None:
+    """Raises CannotTell unless so many more groups, of so many pods each, would find nodes."""
+    if not has_room(lws, view, sizes):
+        what = "one more group" if len(sizes) == 1 else f"{len(sizes)} more groups"
+        raise CannotTell(
+            f"there are no nodes free for {what} of {' and '.join(map(str, sorted({*sizes})))} pods", MORE_NODES
+        )
 
 
-def has_room(lws: LiveLeaderWorkerSet, view: LiveView, groups: int, *, size: int | None = None) -> bool:
-    """Whether so many more groups would find nodes beside everything that runs. Raises CannotTell, Unreachable."""
+def has_room(lws: LiveLeaderWorkerSet, view: LiveView, sizes: Sequence[int]) -> bool:
+    """Whether so many more groups, of so many pods each, would find nodes beside everything that runs.
+
+    Raises CannotTell, Unreachable.
+    """
     leader, worker = _examples(lws)
     if leader is None:
         return False
     view.refresh()
     nodes = [node for node in view.all(NODES) if _takes_pods(node)]
     free = _free(nodes, view.all(PODS))
-    for _ in range(groups):
-        pods = [leader, *[worker or leader] * ((size or lws.size) - 1)]
-        if not _place_group(lws, pods, nodes, free):
-            return False
-    return True
+    return all(_place_group(lws, [leader, *[worker or leader] * (size - 1)], nodes, free) for size in sizes)
 
 
 def _examples(lws: LiveLeaderWorkerSet) -> tuple[LiveObject | None, LiveObject | None]:
