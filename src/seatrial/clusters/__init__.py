@@ -1,0 +1,1 @@
+"""Where clusters come from: kwok, which the run makes itself, and existing ones."""
