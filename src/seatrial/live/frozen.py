@@ -47,6 +47,10 @@ class FrozenView(View):
         return self._git_version
 
     @property
+    def moment(self) -> int:
+        return 0
+
+    @property
     def now(self) -> datetime:
         """The youngest time that stands in an event: nothing later was seen."""
         events = self.all(EVENTS)

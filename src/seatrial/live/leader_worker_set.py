@@ -1,17 +1,17 @@
 """A LeaderWorkerSet on a cluster: its groups as they are, and as the controller has to make them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from functools import cached_property
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from seatrial.finding import Blocked
+from seatrial.finding import Blocked, CannotTell
+from seatrial.live.group import LiveGroup, Standing, is_leader, is_ready
+from seatrial.live.kept import Shelf, kept
 from seatrial.live.objects import LiveObject, LivePlace
-from seatrial.live.resources import LEADER_WORKER_SETS, NODES, PODS, SERVICES, STATEFUL_SETS
+from seatrial.live.resources import LEADER_WORKER_SETS, NODES, PODS, REVISIONS, SERVICES, STATEFUL_SETS
 from seatrial.lws import keys
-from seatrial.lws.expand import Expansion, expand
+from seatrial.lws.expand import Expansion, Group, expand
 from seatrial.lws.pods import Pod
+from seatrial.lws.reading import at, mapping
 from seatrial.lws.releases import NEWEST, Release
 from seatrial.manifests.document import Node
 from seatrial.workload.leader_worker_set import LeaderWorkerSet
@@ -19,60 +19,14 @@ from seatrial.workload.leader_worker_set import LeaderWorkerSet
 if TYPE_CHECKING:
     from seatrial.live.deployed import Deployed
 
-
-class Standing(IntEnum):
-    """How far a LeaderWorkerSet has come. Each step needs the one before."""
-
-    CREATED = 1
-    FORMED = 2
-    PLACED = 3
-    READY = 4
-
-
-@dataclass(frozen=True, eq=False)
-class LiveGroup:
-    """One group: the pods of one group index that are not going away, beside those that there have to be."""
-
-    lws: "LiveLeaderWorkerSet"
-    index: int
-    pods: tuple[LiveObject, ...]
-
-    @property
-    def title(self) -> str:
-        return f"{self.lws.title} group {self.index}"
-
-    @cached_property
-    def leader(self) -> LiveObject | None:
-        return next((pod for pod in self.pods if is_leader(pod)), None)
-
-    @property
-    def workers(self) -> list[LiveObject]:
-        return [pod for pod in self.pods if not is_leader(pod)]
-
-    @cached_property
-    def expected(self) -> dict[str, Pod]:
-        """The pods that the controller has to make for this group, by name."""
-        return {pod.name: pod for pod in self.lws.expected_pods(self.index)}
-
-    def paired(self) -> Iterator[tuple[LiveObject, Pod]]:
-        """Each pod that is there with the one it has to be; pods that should not be there are left out."""
-        for pod in self.pods:
-            if pod.name in self.expected:
-                yield pod, self.expected[pod.name]
-
-    @property
-    def complete(self) -> bool:
-        return {pod.name for pod in self.pods} == set(self.expected)
-
-    @property
-    def ready(self) -> bool:
-        return self.complete and all(is_ready(pod) for pod in self.pods)
+__all__ = ["LiveGroup", "LiveLeaderWorkerSet", "Standing", "is_leader", "is_ready"]
 
 
 class LiveLeaderWorkerSet:
-    """One LeaderWorkerSet of the set, whether it is on the cluster or not."""
+    """One LeaderWorkerSet of the set, whether it is on the cluster or not, as it is at the moment of each question."""
 
     def __init__(self, deployed: "Deployed", declared: LeaderWorkerSet) -> None:
+        self.shelf = Shelf(deployed.view)
         self.deployed = deployed
         self.declared = declared
         self.name = declared.name
@@ -82,14 +36,22 @@ class LiveLeaderWorkerSet:
     def title(self) -> str:
         return self.declared.title
 
+    @kept
+    def stated_release(self) -> Release | None:
+        """The release that serves it, None where the cluster does not tell, or may not be asked."""
+        try:
+            return self.deployed.installation.release
+        except CannotTell:
+            return None
+
     @property
     def release(self) -> Release:
         """The release that serves it; the newest where the cluster does not tell (CTL-07 judges that)."""
-        return self.deployed.installation.release or NEWEST
+        return self.stated_release or NEWEST
 
-    @property
+    @kept
     def object(self) -> LiveObject | None:
-        """The object on the cluster as it is now."""
+        """The object on the cluster."""
         return self.deployed.view.one(LEADER_WORKER_SETS, self.name, self.namespace)
 
     @property
@@ -111,6 +73,26 @@ class LiveLeaderWorkerSet:
         template = _spec(self.raw).get("leaderWorkerTemplate") or {}
         return str(template.get("restartPolicy", "RecreateGroupOnPodRestart"))
 
+    @property
+    def startup_policy(self) -> str:
+        return str(_spec(self.raw).get("startupPolicy") or "LeaderCreated")
+
+    @property
+    def exclusive_topology(self) -> str:
+        """The node label in whose domain each group has to stay alone; empty without one."""
+        return str(at(self.raw, "metadata", "annotations", keys.EXCLUSIVE_TOPOLOGY) or "")
+
+    @property
+    def partition(self) -> int:
+        """Groups below this index are left at their template on purpose."""
+        stated = at(self.raw, "spec", "rolloutStrategy", "rollingUpdateConfiguration", "partition")
+        return stated if isinstance(stated, int) else 0
+
+    @property
+    def updating(self) -> bool:
+        """Whether a rollout is under way."""
+        return self.object is not None and self.object.holds("UpdateInProgress")
+
     def place(self, *path: str | int) -> "LivePlace | Node":
         """Where a finding about it points: into the manifests where they declare it, else to the cluster."""
         if not self.deployed.read_back:
@@ -120,30 +102,52 @@ class LiveLeaderWorkerSet:
 
     # What is there.
 
-    @property
+    @kept
     def all_pods(self) -> list[LiveObject]:
         """Its pods, also those that are going away."""
         return [pod for pod in self.deployed.view.all(PODS, self.namespace) if pod.labels.get(keys.NAME) == self.name]
 
-    @property
+    @kept
     def pods(self) -> list[LiveObject]:
         return [pod for pod in self.all_pods if not pod.deleting]
 
-    @property
+    @kept
     def groups(self) -> list[LiveGroup]:
         """Every group that has to be there or is there (surge groups), by index."""
-        found: dict[int, list[LiveObject]] = {index: [] for index in range(self.replicas)}
-        for pod in self.pods:
-            index = pod.labels.get(keys.GROUP_INDEX, "")
-            if index.isdigit():
-                found.setdefault(int(index), []).append(pod)
-        return [LiveGroup(self, index, tuple(sorted(pods, key=_rank))) for index, pods in sorted(found.items())]
+        there, leaving = self._by_group
+        indices = sorted({*range(self.replicas), *there})
+        return [
+            LiveGroup(self, index, tuple(sorted(there.get(index, ()), key=_rank)), tuple(leaving.get(index, ())))
+            for index in indices
+        ]
+
+    @kept
+    def _by_group(self) -> tuple[dict[int, list[LiveObject]], dict[int, list[LiveObject]]]:
+        """The pods that are there, and those that are going away."""
+        there: dict[int, list[LiveObject]] = {}
+        leaving: dict[int, list[LiveObject]] = {}
+        for pod in self.all_pods:
+            index = self._group_of(pod.name)
+            if index is not None:
+                (leaving if pod.deleting else there).setdefault(index, []).append(pod)
+        return there, leaving
+
+    def _group_of(self, pod: str) -> int | None:
+        """The group that the name of a pod says: labels may be wrong, and are judged."""
+        name, _, rest = pod.partition(f"{self.name}-")
+        digits = rest.partition("-")[0]
+        return int(digits) if not name and digits.isascii() and digits.isdigit() else None
 
     @property
+    def strays(self) -> list[LiveObject]:
+        """Pods that carry its label and a name that no pod of it has."""
+        return [pod for pod in self.pods if self._group_of(pod.name) is None]
+
+    @kept
     def leaders(self) -> list[LiveObject]:
-        return [pod for pod in self.pods if is_leader(pod)]
+        return [group.leader for group in self.groups if group.leader is not None]
 
-    @property
+    @kept
     def stateful_sets(self) -> list[LiveObject]:
         return [
             one
@@ -151,11 +155,15 @@ class LiveLeaderWorkerSet:
             if one.labels.get(keys.NAME) == self.name and not one.deleting
         ]
 
-    @property
-    def leader_stateful_set(self) -> LiveObject | None:
-        return next((one for one in self.stateful_sets if one.name == self.name), None)
+    @kept
+    def stateful_sets_by_name(self) -> dict[str, LiveObject]:
+        return {one.name: one for one in self.stateful_sets}
 
     @property
+    def leader_stateful_set(self) -> LiveObject | None:
+        return self.stateful_sets_by_name.get(self.name)
+
+    @kept
     def services(self) -> list[LiveObject]:
         """The headless Services that the controller has to make, as far as a Service of that name is there."""
         wanted = {service["metadata"]["name"] for service in self.expansion.services}
@@ -172,38 +180,74 @@ class LiveLeaderWorkerSet:
     @property
     def expansion(self) -> Expansion:
         """What the controller has to make of the object as it is on the cluster now."""
-        version = self.deployed.kubernetes
-        return expand(
-            dict(self.raw),
-            self.release,
-            namespace=self.namespace,
-            kubernetes=version.minor if version else None,
-            topology=self._topology,
-            revision=self.revision,
-        )
+        return self._expansion(self.revision)
 
     def expected_pods(self, index: int) -> list[Pod]:
-        """The pods of one group, surge groups too."""
+        """The pods of one group of the current template, surge groups too."""
+        group = self.expected_group(index, self.revision)
+        return [group.leader, *group.workers]
+
+    def expected_group(self, index: int, revision: str) -> Group:
+        """What the controller has to make for one group, of the template of a revision where that can be read."""
+        if index < self.replicas:
+            return self._expansion(revision).groups[index]
+        return self._expand(revision, [index]).groups[0]
+
+    def knows(self, revision: str) -> bool:
+        """Whether it is known what the template of a revision says."""
+        return self.of_revision(revision) is not None
+
+    def of_revision(self, revision: str) -> Mapping[str, Any] | None:
+        """The object as it was when the template of a revision was its current one, None where nobody knows.
+
+        A ControllerRevision holds leaderWorkerTemplate and networkConfig.
+        """
+        return self.raw if revision in ("", self.revision) else self._revisions.get(revision)
+
+    @kept
+    def _revisions(self) -> dict[str, Mapping[str, Any]]:
+        try:
+            found = self.deployed.view.all(REVISIONS, self.namespace)
+        except CannotTell:
+            return {}
+        return {
+            one.labels[keys.REVISION]: {**self.raw, "spec": {**_spec(self.raw), **mapping(one.at("data", "spec"))}}
+            for one in found
+            if one.labels.get(keys.NAME) == self.name and keys.REVISION in one.labels
+        }
+
+    def _expansion(self, revision: str) -> Expansion:
+        return self.shelf.get(("expansion", revision), lambda: self._expand(revision))
+
+    def _expand(self, revision: str, groups: list[int] | None = None) -> Expansion:
         version = self.deployed.kubernetes
-        one = expand(
-            dict(self.raw),
+        return expand(
+            dict(self.of_revision(revision) or self.raw),
             self.release,
             namespace=self.namespace,
-            groups=[index],
+            groups=groups,
             kubernetes=version.minor if version else None,
             topology=self._topology,
-            revision=self.revision,
+            revision=revision,
         )
-        return list(one.pods)
 
     def _topology(self, index: int) -> str | None:
         """The exclusive-topology label of the node on which a leader landed."""
-        key = (self.raw.get("metadata") or {}).get("annotations", {}).get(keys.EXCLUSIVE_TOPOLOGY)
-        leader = next((pod for pod in self.leaders if pod.labels.get(keys.GROUP_INDEX) == str(index)), None)
-        node = self.deployed.view.one(NODES, str(leader.at("spec", "nodeName"))) if leader else None
-        return node.labels.get(key) if node is not None and key else None
+        leader = next((pod for pod in self._by_group[0].get(index, ()) if pod.name == f"{self.name}-{index}"), None)
+        node = self._nodes.get(str(leader.at("spec", "nodeName"))) if leader is not None else None
+        return node.labels.get(self.exclusive_topology) if node is not None else None
+
+    @kept
+    def _nodes(self) -> dict[str, LiveObject]:
+        return {node.name: node for node in self.deployed.view.all(NODES)}
 
     # How far it has come.
+
+    def waits_for_leader(self, leader: LiveObject) -> bool:
+        """Whether the controller makes the workers of this leader only when the leader has come further."""
+        if self.startup_policy == "LeaderReady" and not is_ready(leader):
+            return True
+        return bool(self.exclusive_topology) and not leader.at("spec", "nodeName")
 
     @property
     def available(self) -> bool:
@@ -238,7 +282,7 @@ def _created(lws: LiveLeaderWorkerSet) -> Blocked | None:
 
 
 def _formed(lws: LiveLeaderWorkerSet) -> Blocked | None:
-    lacking = [group.title for group in lws.groups if not group.complete]
+    lacking = [group.title for group in lws.groups if not group.formed]
     return Blocked("GRP-02", f"pods are missing in {', '.join(lacking[:3])}") if lacking else None
 
 
@@ -257,14 +301,6 @@ _STEPS = (
     (Standing.PLACED, _placed),
     (Standing.READY, _ready),
 )
-
-
-def is_leader(pod: LiveObject) -> bool:
-    return pod.labels.get(keys.WORKER_INDEX) == "0"
-
-
-def is_ready(pod: LiveObject) -> bool:
-    return pod.holds("Ready") and not pod.deleting
 
 
 def _rank(pod: LiveObject) -> tuple[int, str]:

@@ -30,6 +30,7 @@ class LiveView(View):
         self.pulse = Pulse()
         self._informers: dict[tuple[str, str], Informer] = {}
         self._listed: dict[tuple[str, str], list[LiveObject]] = {}
+        self._refreshed = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
 
@@ -72,7 +73,12 @@ class LiveView(View):
         """Forget what was listed: the next question goes to the server."""
         with self._lock:
             self._listed.clear()
+            self._refreshed += 1
         self.discovery.forget()
+
+    @property
+    def moment(self) -> tuple[int, int]:
+        return self.pulse.count, self._refreshed
 
     def all(self, resource: Resource, namespace: str | None = None) -> list[LiveObject]:
         informer = self._informers.get((resource.plural, namespace or ""))

@@ -1,7 +1,7 @@
 """The cluster as one run sees it. Checks read from here and nowhere else, so that they can be tried on any state."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import datetime
 
 from seatrial.clusters.provider import Cluster
@@ -48,6 +48,11 @@ class View(ABC):
     @abstractmethod
     def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
         """The end of a container's log, empty where it has none yet. Raises CannotTell, Unreachable."""
+
+    @property
+    @abstractmethod
+    def moment(self) -> Hashable:
+        """Equal to what it was before as long as `all` gives the same objects: what follows from them still holds."""
 
     @property
     @abstractmethod
