@@ -17,6 +17,7 @@ from seatrial.workload.credentials import is_secret_name
 
 Path = tuple[str | int, ...]
 _ABSENT: Any = object()
+_SECRET = re.compile(r"key|token|secret|password|credential", re.IGNORECASE)
 _LONGEST = 100
 
 # What a list's elements are told apart by; other lists are compared element by element.
@@ -42,8 +43,9 @@ _QUANTITIES = frozenset({
     "overhead",
 })  # fmt: skip
 _QUANTITY_FIELDS = frozenset({"sizeLimit", "divisor", "averageValue"})
-_METADATA = ("labels", "annotations", "finalizers")
-"""The rest of metadata is the server's, even where an exported manifest states it."""
+_EMPTY_MEANS_SOMETHING = frozenset({"value", "storageClassName", "ingressClassName"})
+_METADATA = ("labels", "annotations")
+"""The rest of metadata is the server's, or changes by itself, even where an exported manifest states it."""
 _MANAGED = re.compile(
     r"(kubectl\.kubernetes\.io|deployment\.kubernetes\.io|deprecated\.daemonset\.template\.generation"
     r"|pv\.kubernetes\.io|volume\.kubernetes\.io|autoscaling\.alpha\.kubernetes\.io)(/|\Z)"
@@ -85,8 +87,6 @@ def _metadata(declared: Any, found: Any) -> Iterator[Departure]:
     if not isinstance(declared, dict) or not isinstance(found, dict):
         return
     for key in _METADATA:
-        if key == "finalizers":  # each is taken away by its owner when its work is done
-            continue
         entries = declared.get(key)
         for name, value in entries.items() if isinstance(entries, dict) else ():
             if not _MANAGED.match(str(name)):
@@ -142,12 +142,19 @@ def _lists(declared: list[Any], found: list[Any], path: Path) -> Iterator[Depart
 
 def _difference(declared: list[Any], found: list[Any], path: Path) -> Departure:
     """Two lists of words, which may be long: only what one has and the other has not."""
-    lacking, added = (
-        [one for one in first if one not in second] for first, second in ((declared, found), (found, declared))
-    )
+    lacking, added = _only(declared, found), _only(found, declared)
     if not lacking and not added:
         return Departure(path, _shown(declared), _shown(found))
     return Departure(path, _shown(lacking) if lacking else "none of them", _shown(added) if added else "none of them")
+
+
+def _only(words: list[Any], others: list[Any]) -> list[Any]:
+    """The words that the others lack; one behind a word such as `--api-key` comes with it, and so is not shown."""
+    return [
+        f"{before} {word}" if _SECRET.search(str(before)) else word
+        for before, word in zip(["", *words], words, strict=False)
+        if word not in others
+    ]
 
 
 def _partners(declared: list[Any], found: list[Any], path: Path) -> Callable[[int], Any]:
@@ -176,11 +183,16 @@ def _same(declared: Any, found: Any, path: Path) -> bool:
         )
     if isinstance(declared, bool) or isinstance(found, bool):
         return declared is found
-    if declared == found or declared is None:
+    if declared == found or declared is None or _is_unset(declared, path):
         return True
     if isinstance(declared, str) and _RENAMED.get((*path[-2:], declared)) == found:
         return True
     return _is_quantity(path) and _quantity(declared) == _quantity(found) is not None
+
+
+def _is_unset(declared: Any, path: Path) -> bool:
+    """Whether an empty text stands for the default, as it does in Go, but for the fields where it means something."""
+    return declared == "" and path[0] == "spec" and path[-1] not in _EMPTY_MEANS_SOMETHING
 
 
 def _is_quantity(path: Path) -> bool:
@@ -205,6 +217,6 @@ def _hidden(departure: Departure) -> Departure:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
-    if re.search(r"key|token|secret|password|credential", text, re.IGNORECASE):
+    if _SECRET.search(text):
         return f"a value that may hold a secret ({len(text)} characters)"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -44,7 +44,7 @@ class DeclaredObject:
         """Why the run itself did not bring it onto the cluster; empty where it did, or was not to."""
         for admission in self.deployed.admissions:
             if admission.document is self.document and admission.answer is None:
-                return admission.left_out or "it was not accepted"
+                return admission.left_out or f"{self.title} was not accepted"
         return ""
 
     def departures(self, live: LiveObject) -> Iterator[Departure]:
