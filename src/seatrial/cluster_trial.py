@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from seatrial import judge
-from seatrial.clusters.capability import MEANING, Capability
+from seatrial.clusters.capability import Capability
 from seatrial.clusters.provider import Progress, silent
 from seatrial.finding import CannotTell, Finding
 from seatrial.judge import Judgement
@@ -97,7 +97,7 @@ class ClusterTrial:
     def _lacking(self, deployed: Deployed, capability: Capability) -> CannotTell | Finding:
         if capability in self.settings.require:
             return missing(LivePlace("", deployed.cluster.name), capability)
-        return CannotTell(*MEANING[capability])
+        return CannotTell(*deployed.cluster.why_not(capability))
 
     def _wait_until_steady(self, deployed: Deployed) -> bool:
         """Whether something has changed since, so that a second look is worth its while."""

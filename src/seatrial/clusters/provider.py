@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from seatrial.clusters.capability import Capability
+from seatrial.clusters.capability import MEANING, Capability
 
 Progress = Callable[[str], None]
 """Told in a few words what is being done; called again with the next step, or the same words while it goes on."""
@@ -34,6 +34,14 @@ class Cluster:
     capabilities: frozenset[Capability]
     lws: str | None = None
     logs: Mapping[str, Path] = field(default_factory=dict)
+    lacking: Mapping[Capability, tuple[str, str]] = field(default_factory=dict)
+    """Why it is not known to have a capability, and what would supply it, where that differs from the usual."""
+    verified: bool = True
+    """Whether somebody looks at its certificate."""
+
+    def why_not(self, capability: Capability) -> tuple[str, str]:
+        """Why it lacks a capability, and what would supply it."""
+        return self.lacking.get(capability, MEANING[capability])
 
 
 class Provider(Protocol):

@@ -73,7 +73,7 @@ class Deployed:
     def need(self, capability: Capability) -> None:
         """Raises CannotTell when the cluster lacks a capability."""
         if capability not in self.cluster.capabilities:
-            raise CannotTell(*MEANING[capability])
+            raise CannotTell(*self.cluster.why_not(capability))
 
     def has(self, capability: Capability) -> bool:
         return capability in self.cluster.capabilities
