@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from seatrial import catalogue, subjects
+from seatrial.live import subjects as live_subjects
 from seatrial.requirement import BadRequirement, read, requirement
 from seatrial.verdict import Level
 
@@ -34,9 +35,12 @@ def test_bad_id_and_empty_texts_are_named_together() -> None:
 
 
 def test_the_catalogue_is_consistent() -> None:
-    known = catalogue.requirements("static")
+    static, cluster = catalogue.requirements("static"), catalogue.requirements("cluster")
+    known = [*static, *cluster]
     assert len({requirement.id for requirement in known}) == len(known)
-    assert {requirement.subject for requirement in known} <= set(subjects.NAMES)
+    assert {requirement.subject for requirement in static} <= set(subjects.NAMES)
+    assert {requirement.subject for requirement in cluster} <= set(live_subjects.NAMES)
+    assert not {requirement.area for requirement in static} & {requirement.area for requirement in cluster}
     assert {requirement.id for requirement in known} == catalogue.ids()
     for one in known:
         assert one.sentence.endswith("."), one.id

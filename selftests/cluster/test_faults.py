@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from seatrial import catalogue, defects, faults, judge
+from seatrial import catalogue, defects, judge
 from seatrial.cluster_trial import Settings
 from seatrial.clusters.capability import MEANING, Capability
-from seatrial.faults import Fault
 from seatrial.finding import CannotTell
 from seatrial.judge import Judgement
-from seatrial.live import snapshot, subjects
+from seatrial.live import faults, snapshot, subjects
 from seatrial.live.deployed import Deployed
+from seatrial.live.faults import Fault
 from seatrial.live.live_view import LiveView
 from seatrial.live.snapshot import Snapshot
 from seatrial.live.voyage import Voyage

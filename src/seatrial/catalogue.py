@@ -25,6 +25,11 @@ def requirements(layer: str) -> tuple[Requirement, ...]:
     return tuple(sorted(found, key=lambda requirement: requirement.id))
 
 
+def everything() -> tuple[Requirement, ...]:
+    """The requirements of all layers, layer by layer. Raises BadRequirement."""
+    return tuple(requirement for layer in shipped.LAYERS for requirement in requirements(layer))
+
+
 @cache
 def ids() -> frozenset[str]:
     """Every id that is declared in any layer; read from the text, so that nothing is imported."""

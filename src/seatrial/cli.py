@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import seatrial
 from seatrial.printable import printable
+from seatrial.shipped import LAYERS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "requirements", help="list the requirements, or explain some of them", description="Explain requirements."
     )
     requirements.add_argument("id", nargs="*", metavar="ID", help="TOP-04, or an area such as TOP; none lists all")
-    requirements.add_argument("--markdown", action="store_true", help="print the catalogue as a page")
+    requirements.add_argument("--layer", choices=LAYERS, help="only those of one layer")
+    requirements.add_argument("--markdown", action="store_true", help="print the catalogue of a layer as a page")
     facts = commands.add_parser(
         "facts", help="list what seatrial.toml may state", description="List the facts of a target."
     )
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             code = command.run(arguments.action, getattr(arguments, "name", ()), getattr(arguments, "into", None))
         else:
-            code = _requirements(arguments.id, arguments.markdown)
+            code = _requirements(arguments.id, arguments.layer, arguments.markdown)
         sys.stdout.flush()
         return code
     except OSError as error:
@@ -98,13 +100,13 @@ def _facts(markdown: bool) -> int:
     return 0
 
 
-def _requirements(ids: list[str], markdown: bool) -> int:
+def _requirements(ids: list[str], layer: str | None, markdown: bool) -> int:
     from seatrial import catalogue, explain
 
     if markdown:
-        print("\n".join(explain.page()))
+        print("\n".join(explain.page(layer or "static")))
         return 0
-    known = catalogue.requirements("static")
+    known = catalogue.requirements(layer) if layer else catalogue.everything()
     areas = {requirement.area for requirement in known}
     if not ids:
         for requirement in known:

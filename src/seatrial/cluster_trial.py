@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from seatrial.judge import Judgement
 from seatrial.live import evidence, subjects
 from seatrial.live.deployed import Deployed, missing
 from seatrial.live.objects import LivePlace
+from seatrial.live.settings import Settings
 from seatrial.live.voyage import Voyage
 from seatrial.manifest_set import ManifestSet
 from seatrial.requirement import Requirement
@@ -24,28 +24,6 @@ _STEADY_S = 2.0
 """A finding on a cluster that has not changed for so long is no accident of the moment it was looked at."""
 _PATIENCE_S = 10.0
 """How long all looks of one set may wait for such a moment."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user said about the cluster."""
-
-    provider: str = "auto"
-    kubeconfig: Path | None = None
-    context: str | None = None
-    namespace: str | None = None
-    deploy: bool = False
-    disruptive: bool = False
-    assets: tuple[Path, ...] = ()
-    require: frozenset[Capability] = frozenset()
-    wait_s: float | None = None
-
-    @property
-    def chosen(self) -> str:
-        """The provider: `kwok`, or `existing` where a kubeconfig was given."""
-        if self.provider != "auto":
-            return self.provider
-        return "existing" if self.kubeconfig is not None else "kwok"
 
 
 class ClusterTrial:

@@ -13,7 +13,7 @@ import pytest
 from seatrial.clusters.capability import Capability
 
 if TYPE_CHECKING:
-    from seatrial.cluster_trial import Settings
+    from seatrial.live.settings import Settings
 
 _KIND = "pytest-kind"
 """The name under which pytest loads pytest-kind."""
@@ -123,7 +123,7 @@ def report_dir(config: pytest.Config) -> Path:
 
 def cluster(config: pytest.Config) -> "Settings":
     """What the options say about the cluster. Raises pytest's UsageError for what cannot be."""
-    from seatrial.cluster_trial import Settings
+    from seatrial.live.settings import Settings
 
     kubeconfig = value(config, "--kubeconfig")
     return Settings(

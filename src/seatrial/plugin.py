@@ -13,12 +13,13 @@ import pytest
 from seatrial import options, shipped
 from seatrial.printable import printable
 from seatrial.requirement import declared
+from seatrial.shipped import LAYERS
 
 if TYPE_CHECKING:
     from seatrial.cluster_trial import ClusterTrial
     from seatrial.trial import Trial
 
-LAYERS = ("static", "cluster")
+
 STOOD_BEHIND = "deepseek-r1-tke"
 """The set that the cluster layer brings up when the user names none."""
 

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+LAYERS = ("static", "cluster")
+"""The folders of suites/."""
+
 _PACKAGE = Path(__file__).parent
 _CHECKOUT = _PACKAGE.parent.parent
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 from seatrial import defects
 from seatrial.clusters.provider import Cluster
-from seatrial.faults import Answer, BadFault, Fault, Objects
 from seatrial.live import offer
 from seatrial.live.admission import Admission
 from seatrial.live.api import ApiError
 from seatrial.live.deployed import Deployed
+from seatrial.live.faults import Answer, BadFault, Fault, Objects
 from seatrial.live.frozen import FrozenView, freeze
 from seatrial.live.journal import Journal
 from seatrial.live.objects import LiveObject

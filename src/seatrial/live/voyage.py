@@ -24,7 +24,7 @@ from seatrial.workload.lws_installation import installation
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
-    from seatrial.cluster_trial import Settings
+    from seatrial.live.settings import Settings
 
 _LABELS = {"app.kubernetes.io/managed-by": "seatrial"}
 
