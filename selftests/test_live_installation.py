@@ -26,6 +26,8 @@ from seatrial.live.resources import (
 from seatrial.live.serving_certificate import faults, secret
 from seatrial.live.webhooks import mutators
 from seatrial.lws.releases import release
+from seatrial.manifest_set import load_texts
+from seatrial.target import Target
 
 HERE = Path(__file__).parent / "certificates"
 SELECTOR = {"app": "market-lws"}
@@ -203,7 +205,10 @@ def test_no_certificate_to_be_read() -> None:
     ],
 )
 def test_who_may_change_an_object(rule: dict[str, Any], covered: bool) -> None:
-    from seatrial.live.objects import LiveObject
-
-    one = LiveObject(configuration("MutatingWebhookConfiguration", webhook("w", "/", rules=[rule])))
-    assert mutators([one], "apps", "deployments") == (["w"] if covered else [])
+    found = {
+        MUTATING: [configuration("MutatingWebhookConfiguration", webhook("w", "/", rules=[rule]))],
+        DEPLOYMENTS: [],
+    }
+    manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\n"
+    (document,) = load_texts("set", {"a.yaml": manifest}, Target.empty()).documents
+    assert mutators(installation(found).view, document) == (["w"] if covered else [])

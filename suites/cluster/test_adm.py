@@ -11,7 +11,7 @@ from seatrial.live.declared_object import DeclaredObject
 from seatrial.live.deployed import Deployed
 from seatrial.live.objects import LivePlace
 from seatrial.live.offer import not_allowed, unknown_to_quota
-from seatrial.live.resources import MUTATING, NODES
+from seatrial.live.resources import NODES
 from seatrial.live.super_nodes import is_super_node
 from seatrial.live.webhook_answers import not_asked
 from seatrial.live.webhooks import mutators
@@ -114,21 +114,13 @@ def test_stored_as_declared(deployed: Deployed) -> Outcomes:
             continue
         document = admission.document
         for departure in departures(document.kind, document.root.mapping, admission.answer):
-            webhooks = _mutators(deployed, admission)
+            webhooks = mutators(deployed.view, document)
             suspects = f"; webhooks that may change it: {', '.join(webhooks)}" if webhooks else ""
             yield Finding(
                 document.at(*departure.path), f"stored as {departure.found or 'absent'}{suspects}", departure.declared
             )
     if refused:
         raise Blocked("ADM-03", f"refused: {', '.join(refused[:3])}")
-
-
-def _mutators(deployed: Deployed, admission: Admission) -> list[str]:
-    resource = deployed.view.resource(admission.document.api_version, admission.document.kind)
-    try:
-        return mutators(deployed.view.all(MUTATING), resource.group, resource.plural) if resource else []
-    except CannotTell:
-        return []
 
 
 @requirement(

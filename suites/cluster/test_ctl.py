@@ -1,20 +1,17 @@
 """CTL: the LWS controller, its definition and its webhooks."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from seatrial.clusters.capability import MEANING, Capability
 from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable
 from seatrial.knowledge import images
 from seatrial.live import serving_certificate
 from seatrial.live.certificates import BadCertificate, in_bundle
-from seatrial.live.deployed import Deployed
 from seatrial.live.installation import DEFINITION, Installation, is_down
-from seatrial.live.objects import LiveObject, LivePlace
-from seatrial.live.offer import not_allowed
-from seatrial.live.probes import Probes
+from seatrial.live.installed_release import controller_place, disagreements, need_one_release
 from seatrial.live.refusals import in_short
-from seatrial.live.resources import DEFINITIONS, SERVICES
+from seatrial.live.resources import SERVICES
+from seatrial.live.restarting import restarting
 from seatrial.live.webhook_answers import (
     complaint,
     completed,
@@ -25,9 +22,6 @@ from seatrial.lws.releases import RELEASES
 from seatrial.requirement import Outcomes, requirement
 
 OLDEST = RELEASES[0]
-LOOKED_AT = timedelta(minutes=10)
-"""A restart that is not longer ago happened while the suite looked, or just before (own)."""
-DISAGGREGATED = "disaggregatedsets.disaggregatedset.x-k8s.io"
 
 
 @requirement(
@@ -119,70 +113,33 @@ def test_webhook_service_has_endpoints(live_installation: Installation) -> Outco
             yield Finding(service.place(), "no ready endpoint", "at least one ready endpoint")
 
 
-def _need_calls(installation: Installation) -> None:
-    """Raises Blocked where something is known to keep the API server from asking the webhooks."""
-    installation.need_webhooks()
-    installation.need_available()
-    try:
-        lame = next((key for key in installation.services if not installation.endpoints(key)), None)
-    except CannotTell:
-        return
-    if lame is not None:
-        raise Blocked("CTL-04", f"Service {'/'.join(lame)} has no ready endpoint")
-
-
-def _answers(installation: Installation) -> Probes:
-    """What the server said to the run's offers. Raises CannotTell where it may not make any."""
-    if installation.probes is None:
-        raise CannotTell(*MEANING[Capability.DRY_RUN])
-    if not_allowed(installation.probes.minimal.error):
-        raise CannotTell("the kubeconfig's user may not create LeaderWorkerSets", "the rights of rbac/deploy.yaml")
-    return installation.probes
-
-
 @requirement(
     "CTL-05",
     why="Only a webhook that answers completes sets and their pods; an older definition drops what it completes.",
     fix="See the controller's log; install definition, webhooks and controller of one release.",
     source="lws#529",
 )
-def test_minimal_set_is_completed(deployed: Deployed) -> Outcomes:
+def test_minimal_set_is_completed(live_installation: Installation) -> Outcomes:
     """A minimal LeaderWorkerSet MUST be accepted and defaulted."""
-    installation = _of(deployed)
-    _need_calls(installation)
-    said = complaint(deployed)
+    live_installation.need_calls()
+    said = complaint(live_installation)
     if said is not None:
         if is_certificate_trouble(said):
             raise Blocked("CTL-08", "the API server does not trust the webhooks' certificate")
         yield Finding(said.place("message"), in_short(str(said.at("message"))), "an answer of the webhook")
         return
-    offered = _answers(installation).minimal
+    offered = live_installation.need_answers().minimal
     if offered.error is not None:
         if is_certificate_trouble(offered.error):
             raise Blocked("CTL-08", "the API server does not trust the webhooks' certificate")
-        _need_one_release(installation)
-        yield Finding(installation.place, f"refused: {in_short(offered.error.message)}", "a set that is accepted")
+        need_one_release(live_installation)
+        yield Finding(live_installation.place, f"refused: {in_short(offered.error.message)}", "a set that is accepted")
         return
-    lacking = list(completed(offered, installation.release))
+    lacking = list(completed(offered, live_installation.release))
     if lacking:
-        _need_one_release(installation)
+        need_one_release(live_installation)
     for path, found, expected in lacking:
-        yield Finding(installation.place, f"{path} is {found} in the answer", f"{path}: {expected}")
-
-
-def _of(deployed: Deployed) -> Installation:
-    if not deployed.leader_worker_sets:
-        raise NotApplicable("the set has no LeaderWorkerSet")
-    return deployed.installation
-
-
-def _need_one_release(installation: Installation) -> None:
-    """Raises Blocked where definition and controller are of two releases: then anything may happen."""
-    try:
-        if any(_differs(installation)):
-            raise Blocked("CTL-07", "definition and controller are of two releases")
-    except CannotTell:
-        return
+        yield Finding(live_installation.place, f"{path} is {found} in the answer", f"{path}: {expected}")
 
 
 @requirement(
@@ -194,11 +151,11 @@ def _need_one_release(installation: Installation) -> None:
 )
 def test_wrong_sets_are_refused(live_installation: Installation) -> Outcomes:
     """An invalid LeaderWorkerSet MUST be refused by the webhook."""
-    _need_calls(live_installation)
-    answers = _answers(live_installation)
+    live_installation.need_calls()
+    answers = live_installation.need_answers()
     if answers.minimal.error is not None:
         raise Blocked("CTL-05", "even a correct set is refused")
-    _need_one_release(live_installation)
+    need_one_release(live_installation)
     for what, offered in (("size 0", answers.size_zero), ("maxUnavailable and maxSurge 0", answers.no_budget)):
         if offered.error is None:
             yield Finding(live_installation.place, f"a set with {what} is accepted", "a refusal by the webhook")
@@ -219,44 +176,14 @@ def test_wrong_sets_are_refused(live_installation: Installation) -> Outcomes:
 def test_one_release(live_installation: Installation) -> Outcomes:
     """Controller, CRD and webhook MUST be of one released LWS version, v0.5.1 or later."""
     live_installation.need_definition()
-    yield from _differs(live_installation)
+    yield from disagreements(live_installation)
     running = live_installation.running
     if not running:
         tags = ", ".join(image.tag or "no tag" for image in live_installation.images) or "no image is found"
         raise CannotTell(f"of which release the controller is ({tags})", "an image whose tag names a release")
     for found in running:
         if found < OLDEST:
-            yield Finding(_controller_place(live_installation), f"LWS {found}", f"{OLDEST} or later")
-
-
-def _differs(installation: Installation) -> Iterator[Finding]:
-    """What of the installation is of another release than the controller. Raises CannotTell."""
-    running, definition = installation.running, installation.definition
-    if len(running) > 1:
-        shown = ", ".join(map(str, running))
-        yield Finding(_controller_place(installation), f"controllers of {shown} run", "one release")
-    defined = installation.defined
-    if not running or defined is None or definition is None:
-        return
-    newest = max(running)
-    if defined[:2] != newest[:2]:
-        yield Finding(
-            definition.place("spec", "versions"),
-            f"the definition of LWS {defined.major}.{defined.minor} under a controller of {newest}",
-            f"the definition of {newest.major}.{newest.minor}",
-        )
-    elif newest >= (0, 9, 0) and installation.view.one(DEFINITIONS, DISAGGREGATED) is None:
-        yield Finding(
-            installation.place,
-            f"CRD {DISAGGREGATED} is not there",
-            f"every definition of {newest}",
-            why="The controller waits two minutes for it, then exits, again and again.",
-        )
-
-
-def _controller_place(installation: Installation) -> LivePlace:
-    found = installation.controllers
-    return found[0].place("spec", "template", "spec", "containers") if found else installation.place
+            yield Finding(controller_place(live_installation), f"LWS {found}", f"{OLDEST} or later")
 
 
 @requirement(
@@ -265,10 +192,9 @@ def _controller_place(installation: Installation) -> LivePlace:
     fix="Let LWS' rotator or cert-manager issue it anew: delete the Secret and restart the controller.",
     source=("lws#248", "lws#318", "lws#902"),
 )
-def test_serving_certificate(deployed: Deployed) -> Outcomes:
+def test_serving_certificate(live_installation: Installation) -> Outcomes:
     """The webhook's serving certificate MUST be valid for its name and signed by the CA bundle."""
-    installation = _of(deployed)
-    webhooks = installation.need_webhooks()
+    webhooks = live_installation.need_webhooks()
     now = datetime.now(UTC)
     untrusted = [one for one in webhooks if not serving_certificate.trusted(one)]
     if untrusted:
@@ -282,21 +208,21 @@ def test_serving_certificate(deployed: Deployed) -> Outcomes:
                 "an authority that is valid now",
             )
             return
-    said = complaint(deployed)
+    said = complaint(live_installation)
     if said is not None and is_certificate_trouble(said):
         yield Finding(said.place("message"), in_short(str(said.at("message"))), "a certificate that is trusted")
         return
-    offered = installation.probes.minimal if installation.probes else None
+    offered = live_installation.probes.minimal if live_installation.probes else None
     if offered is not None and (offered.error is None or is_certificate_trouble(offered.error)):
         if offered.error is not None:
-            yield Finding(installation.place, in_short(offered.error.message), "a certificate that is trusted")
+            yield Finding(live_installation.place, in_short(offered.error.message), "a certificate that is trusted")
         return  # the API server has just asked the webhook, and looked at the certificate before
     for webhook in webhooks:
         if webhook.service is None and offered is not None:
             raise Blocked("CTL-05", "the webhooks do not answer")
         if webhook.service is None:
             raise CannotTell("the webhooks are reached by URL, and were not asked", MEANING[Capability.DRY_RUN][1])
-        secret = serving_certificate.secret(installation, webhook.service[0])
+        secret = serving_certificate.secret(live_installation, webhook.service[0])
         for observed, expected in serving_certificate.faults(secret, webhook, now):
             yield Finding(secret.place("data"), observed, expected)
 
@@ -307,22 +233,21 @@ def test_serving_certificate(deployed: Deployed) -> Outcomes:
     fix="Let the Deployment name a mirror that the nodes reach, and state it in seatrial.toml as [lws] image.",
     needs=(Capability.IN_CLUSTER_LWS,),
 )
-def test_controller_image_is_pulled(deployed: Deployed) -> Outcomes:
+def test_controller_image_is_pulled(live_installation: Installation) -> Outcomes:
     """The controller's image MUST have been pulled from the intended registry."""
-    installation = _of(deployed)
-    installation.need_definition()
-    installation.need_controllers()
-    for pod, waiting in installation.pulling:
+    live_installation.need_definition()
+    live_installation.need_controllers()
+    for pod, waiting in live_installation.pulling:
         yield Finding(
             pod.place("status", "containerStatuses"),
             f"{waiting.get('reason')}: {in_short(str(waiting.get('message') or 'no message'))}",
             "an image that is pulled",
         )
-    stated = deployed.manifests.target.get("lws.image")
+    stated = live_installation.intended
     wanted = images.reference(stated).repository if stated else None
-    for one, image in zip(installation.controllers, installation.images, strict=False):
+    for image in live_installation.images:
         if wanted is not None and image.repository != wanted:
-            yield Finding(one.place("spec", "template", "spec", "containers"), f"image of {image.repository}", wanted)
+            yield Finding(controller_place(live_installation), f"image of {image.repository}", wanted)
 
 
 @requirement(
@@ -337,22 +262,9 @@ def test_controller_keeps_running(live_installation: Installation) -> Outcomes:
     live_installation.need_image()
     for pod in live_installation.pods:
         for status in pod.each("status", "containerStatuses"):
-            said = _restarting(status)
+            said = restarting(status)
             if said:
                 yield Finding(pod.place("status", "containerStatuses"), f"{status.get('name')}: {said}", "no restart")
-
-
-def _restarting(status: dict[str, object]) -> str:
-    """What a container's status tells of restarts that go on; empty when it tells of none."""
-    seen = LiveObject(status)
-    if seen.at("state", "waiting", "reason") == "CrashLoopBackOff":
-        return f"CrashLoopBackOff after {status.get('restartCount')} restarts"
-    ended = seen.at("lastState", "terminated", "finishedAt")
-    last = datetime.fromisoformat(ended) if isinstance(ended, str) else None
-    if last is not None and datetime.now(UTC) - last < LOOKED_AT:
-        code = seen.at("lastState", "terminated", "exitCode")
-        return f"restarted {status.get('restartCount')} times, last at {ended} with exit code {code}"
-    return ""
 
 
 @requirement(

@@ -1,24 +1,12 @@
 """HRD: what the running pods show and may do."""
 
-from collections.abc import Iterator
-
 from seatrial.finding import Finding, NotApplicable
 from seatrial.live.access import default_grants, key_secrets
 from seatrial.live.deployed import Deployed
-from seatrial.live.live_containers import live_containers
+from seatrial.live.live_containers import in_plain_text, live_containers
 from seatrial.live.privileges import privileges
-from seatrial.live.workload_pods import WorkloadPod, once_per_template, workload_pods
-from seatrial.manifests.document import Node
+from seatrial.live.workload_pods import need_pods, once_per_template
 from seatrial.requirement import Outcomes, requirement
-from seatrial.workload.credentials import plain_flags, plain_variables
-
-
-def _pods(deployed: Deployed) -> list[WorkloadPod]:
-    """The set's pods. Raises NotApplicable when none is there, Blocked when a LeaderWorkerSet has none."""
-    found = workload_pods(deployed)
-    if not found:
-        raise NotApplicable("the set has no pod on the cluster")
-    return found
 
 
 @requirement(
@@ -30,7 +18,7 @@ def test_no_added_privileges(deployed: Deployed) -> Outcomes:
     """The effective pods SHOULD NOT have privileges that the set does not ask for."""
     added = (
         (one, privilege)
-        for one in _pods(deployed)
+        for one in need_pods(deployed)
         for privilege in sorted(privileges(one.pod.at("spec") or {}) - privileges(one.template.spec.mapping))
     )
     for one, privilege, more in once_per_template(added):
@@ -47,19 +35,12 @@ def test_no_plain_secrets(deployed: Deployed) -> Outcomes:
     """A live pod MUST NOT show a secret as a plain env value."""
     shown = (
         (one, (container.path, words))
-        for one in _pods(deployed)
+        for one in need_pods(deployed)
         for container in live_containers(one.pod)
-        for words in _in_plain_text(container)
+        for words in in_plain_text(container)
     )
     for one, (path, words), more in once_per_template(shown):
         yield Finding(one.pod.place(*path), f"{words}{more}", "a value that comes from a Secret")
-
-
-def _in_plain_text(container: Node) -> Iterator[str]:
-    for entry in plain_variables(container):
-        yield f"the value of {entry['name'].text} in plain text"
-    for _ in plain_flags(container):
-        yield "a literal behind --api-key"
 
 
 @requirement(

@@ -1,11 +1,11 @@
 """VOL: storage classes, drivers, claims and the volumes that they are bound to."""
 
 from seatrial.clusters.capability import Capability
-from seatrial.finding import Blocked, CannotTell, Finding, NotApplicable
+from seatrial.finding import Blocked, Finding, NotApplicable
 from seatrial.live.declared_object import DeclaredObject
 from seatrial.live.deployed import Deployed
 from seatrial.live.leader_worker_set import Standing
-from seatrial.live.model_claim import ModelClaim, amount, model_claims, uses_turbo
+from seatrial.live.model_claim import ModelClaim, amount, known_model_claims, uses_turbo
 from seatrial.live.objects import LivePlace
 from seatrial.live.resources import CSI_DRIVERS, CSI_NODES, DAEMON_SETS
 from seatrial.live.serving_nodes import serving_nodes
@@ -133,20 +133,13 @@ def test_no_pod_waits_for_a_volume(deployed: Deployed) -> Outcomes:
     """A pod MUST NOT wait for a volume."""
     for lws in deployed.leader_worker_sets:
         lws.require(Standing.FORMED)
-    of_model = {claim.name for claim in _known_model_claims(deployed)}
+    of_model = {claim.name for claim in known_model_claims(deployed)}
     waits = list(volume_waits(deployed))
     pending = next((wait.claim for wait in waits if wait.claim in of_model and not wait.missing), None)
     if pending is not None:
         raise Blocked("VOL-04", f"claim {pending} is not bound")
     for one, words, more in once_per_template((wait.waiting, wait.told) for wait in waits):
         yield Finding(one.pod.place("spec", "volumes"), f"{words}{more}", "volumes that are there and mounted")
-
-
-def _known_model_claims(deployed: Deployed) -> list[ModelClaim]:
-    try:
-        return model_claims(deployed)
-    except (NotApplicable, CannotTell):
-        return []
 
 
 @requirement(

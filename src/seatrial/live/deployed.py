@@ -93,7 +93,7 @@ class Deployed:
     @cached_property
     def installation(self) -> Installation:
         """The LWS controller of the cluster."""
-        return Installation(self.view, self.probes)
+        return Installation(self.view, self.probes, self.manifests.target.get("lws.image"))
 
     @cached_property
     def leader_worker_sets(self) -> list[LiveLeaderWorkerSet]:

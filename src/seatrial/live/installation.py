@@ -7,6 +7,7 @@ from seatrial.finding import Blocked, CannotTell
 from seatrial.knowledge import images, versions
 from seatrial.knowledge.images import Reference
 from seatrial.live.objects import LiveObject, LivePlace
+from seatrial.live.offer import not_allowed
 from seatrial.live.probes import Probes
 from seatrial.live.resources import (
     DEFINITIONS,
@@ -36,9 +37,11 @@ class Installation:
 
     title = "the LWS controller"
 
-    def __init__(self, view: View, probes: Probes | None = None) -> None:
+    def __init__(self, view: View, probes: Probes | None = None, intended: str | None = None) -> None:
+        """`intended` is the image that the user states for the controller, `probes` what the server said to the run."""
         self.view = view
         self.probes = probes
+        self.intended = intended
 
     @property
     def place(self) -> LivePlace:
@@ -183,6 +186,25 @@ class Installation:
             return
         if down is not None:
             raise Blocked("CTL-01", f"{down.title} is not available")
+
+    def need_calls(self) -> None:
+        """Raises Blocked where something is known to keep the API server from asking the webhooks."""
+        self.need_webhooks()
+        self.need_available()
+        try:
+            lame = next((key for key in self.services if not self.endpoints(key)), None)
+        except CannotTell:
+            return
+        if lame is not None:
+            raise Blocked("CTL-04", f"Service {'/'.join(lame)} has no ready endpoint")
+
+    def need_answers(self) -> Probes:
+        """What the server said to the run's offers. Raises CannotTell where it may not make any."""
+        if self.probes is None:
+            raise CannotTell(*MEANING[Capability.DRY_RUN])
+        if not_allowed(self.probes.minimal.error):
+            raise CannotTell("the kubeconfig's user may not create LeaderWorkerSets", "the rights of rbac/deploy.yaml")
+        return self.probes
 
     def endpoints(self, key: ServiceKey) -> int:
         """How many ready endpoints a Service has."""

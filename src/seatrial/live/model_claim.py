@@ -103,6 +103,14 @@ def model_claims(deployed: Deployed) -> list[ModelClaim]:
     return [ModelClaim(deployed, namespace, name) for namespace, name in keys]
 
 
+def known_model_claims(deployed: Deployed) -> list[ModelClaim]:
+    """As `model_claims`; none where it is on none, or nobody knows."""
+    try:
+        return model_claims(deployed)
+    except (NotApplicable, CannotTell):
+        return []
+
+
 def uses_turbo(deployed: Deployed) -> bool:
     """Whether a class, a volume or a claim of the set is served by the driver of CFS-Turbo."""
     manifests = deployed.manifests

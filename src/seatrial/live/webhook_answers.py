@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from seatrial.live.api import ApiError
-from seatrial.live.deployed import Deployed
+from seatrial.live.installation import Installation
 from seatrial.live.objects import LiveObject
 from seatrial.live.offer import Answer
 from seatrial.live.resources import STATEFUL_SETS
@@ -54,17 +54,17 @@ def is_certificate_trouble(said: ApiError | LiveObject) -> bool:
     return "failed calling webhook" in text and _CERTIFICATE.search(text) is not None
 
 
-def complaint(deployed: Deployed) -> LiveObject | None:
+def complaint(installation: Installation) -> LiveObject | None:
     """The event of a StatefulSet that lacks pods because a webhook of LWS could not be asked when it tried last.
 
     Raises CannotTell where StatefulSets, events or webhooks may not be read.
     """
-    names = [f'"{one.name}"' for one in deployed.installation.webhooks]
-    for namespace in deployed.namespaces:
-        for one in deployed.view.all(STATEFUL_SETS, namespace):
+    view, names = installation.view, [f'"{one.name}"' for one in installation.webhooks]
+    for namespace in view.namespaces:
+        for one in view.all(STATEFUL_SETS, namespace):
             if int(one.at("status", "replicas") or 0) >= int(one.at("spec", "replicas") or 0):
                 continue
-            tried = [event for event in deployed.view.events(namespace, one.kind, one.name) if _failed(event)]
+            tried = [event for event in view.events(namespace, one.kind, one.name) if _failed(event)]
             words = str(tried[-1].at("message")) if tried else ""
             if "failed calling webhook" in words and any(name in words for name in names):
                 return tried[-1]

@@ -11,8 +11,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
+from seatrial.finding import CannotTell
 from seatrial.live.objects import LiveObject, LivePlace
+from seatrial.live.resources import MUTATING, Resource
+from seatrial.live.view import View
 from seatrial.lws import keys
+from seatrial.manifests.document import Document
 
 SETS_PATH = re.compile(r"/(mutate|validate)-leaderworkerset-x-k8s-io-v1-leaderworkerset\Z")
 PODS_PATH = re.compile(r"/(mutate|validate)--v1-pod\Z")
@@ -107,16 +111,23 @@ def of_lws(configurations: Iterable[LiveObject]) -> list[Webhook]:
     return [*on_sets, *(one for one in every if one.on_pods and is_own(one))]
 
 
-def mutators(configurations: Iterable[LiveObject], group: str, plural: str) -> list[str]:
-    """The names of all webhooks that may change objects of a kind when they are created."""
+def mutators(view: View, document: Document) -> list[str]:
+    """The names of all webhooks that may change an object when it is created; none where they may not be read."""
+    resource = view.resource(document.api_version, document.kind)
+    try:
+        configurations = view.all(MUTATING) if resource is not None else []
+    except CannotTell:
+        return []
     return [
         str(webhook.get("name"))
         for one in configurations
         for webhook in one.each("webhooks")
-        if any(_covers(rule, group, plural) for rule in webhook.get("rules") or ())
+        if any(_covers(rule, resource) for rule in webhook.get("rules") or ())
     ]
 
 
-def _covers(rule: dict[str, Any], group: str, plural: str) -> bool:
+def _covers(rule: dict[str, Any], resource: Resource | None) -> bool:
+    if resource is None:
+        return False
     groups, resources = rule.get("apiGroups") or (), rule.get("resources") or ()
-    return not {"*", group}.isdisjoint(groups) and not {"*", "*/*", plural}.isdisjoint(resources)
+    return not {"*", resource.group}.isdisjoint(groups) and not {"*", "*/*", resource.plural}.isdisjoint(resources)

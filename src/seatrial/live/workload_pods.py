@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from seatrial.finding import NotApplicable
 from seatrial.live.deployed import Deployed
 from seatrial.live.leader_worker_set import is_leader
 from seatrial.live.objects import LiveObject
@@ -29,6 +30,14 @@ class WorkloadPod:
 def workload_pods(deployed: Deployed) -> list[WorkloadPod]:
     """The pods of every workload of the set. Raises CannotTell where pods may not be read."""
     return deployed.once(_find)
+
+
+def need_pods(deployed: Deployed) -> list[WorkloadPod]:
+    """As `workload_pods`. Raises NotApplicable where none is there."""
+    found = workload_pods(deployed)
+    if not found:
+        raise NotApplicable("the set has no pod on the cluster")
+    return found
 
 
 def _find(deployed: Deployed) -> list[WorkloadPod]:
