@@ -56,10 +56,11 @@ def test_versions(deployed: Deployed) -> Outcomes:
     "ADM-02",
     why="Serverless and edge clusters lack the nodes, add-ons and privileges that the steps need.",
     fix="Use a TKE standard cluster with a node pool of its own.",
-    needs=(Capability.TKE,),
 )
 def test_standard_cluster(deployed: Deployed) -> Outcomes:
     """The cluster MUST be a TKE standard cluster with nodes of its own."""
+    if deployed.own:
+        deployed.need(Capability.TKE)
     nodes = deployed.view.all(NODES)
     if not any(not is_super_node(node) for node in nodes) and deployed.manifests.target.get("pool.type") != "super":
         shown = f"{len(nodes)} super nodes" if nodes else "no node"

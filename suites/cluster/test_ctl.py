@@ -28,7 +28,6 @@ OLDEST = RELEASES[0]
     "CTL-01",
     why="Nothing is created or repaired without it.",
     fix="See the Deployment's pods and their events; the release's manifests ask for 1 CPU and 1 GiB a replica.",
-    needs=(Capability.IN_CLUSTER_LWS,),
 )
 def test_controller_is_available(live_installation: Installation) -> Outcomes:
     """The LWS controller MUST be available."""
@@ -94,7 +93,6 @@ def test_webhooks_are_registered(live_installation: Installation) -> Outcomes:
     "CTL-04",
     why="The webhooks fail closed: every LeaderWorkerSet and every pod of a group is refused.",
     fix="Compare the Service's selector with the labels of the controller's pods, and see why these are not ready.",
-    needs=(Capability.IN_CLUSTER_LWS,),
 )
 def test_webhook_service_has_endpoints(live_installation: Installation) -> Outcomes:
     """The webhook Service MUST have ready endpoints."""
@@ -231,7 +229,6 @@ def test_serving_certificate(live_installation: Installation) -> Outcomes:
     "CTL-09",
     why="The default registry is not reachable from mainland China: the controller waits for its image for ever.",
     fix="Let the Deployment name a mirror that the nodes reach, and state it in seatrial.toml as [lws] image.",
-    needs=(Capability.IN_CLUSTER_LWS,),
 )
 def test_controller_image_is_pulled(live_installation: Installation) -> Outcomes:
     """The controller's image MUST have been pulled from the intended registry."""
@@ -254,7 +251,6 @@ def test_controller_image_is_pulled(live_installation: Installation) -> Outcomes
     "CTL-10",
     why="A crashing controller works just often enough to hide the cause.",
     fix="Read the log of the container that ended: kubectl logs --previous.",
-    needs=(Capability.IN_CLUSTER_LWS,),
 )
 def test_controller_keeps_running(live_installation: Installation) -> Outcomes:
     """The LWS controller SHOULD NOT restart while the suite looks at it."""
@@ -310,7 +306,6 @@ def test_definition_is_kept(live_installation: Installation) -> Outcomes:
     "CTL-13",
     why="Reconcile errors are visible there first.",
     fix="Give the controller's metrics Service the labels of its pods as selector; see why these are not ready.",
-    needs=(Capability.IN_CLUSTER_LWS,),
 )
 def test_controller_metrics(live_installation: Installation) -> Outcomes:
     """The LWS controller's metrics endpoint SHOULD answer."""
