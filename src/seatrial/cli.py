@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     facts.add_argument("--markdown", action="store_true", help="print them as a page")
     _add_assets(commands)
+    _add_cluster(commands)
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             from seatrial.clusters.assets import command
 
             code = command.run(arguments.action, getattr(arguments, "name", ()), getattr(arguments, "into", None))
+        elif arguments.command == "cluster":
+            code = _cluster(arguments)
         else:
             code = _requirements(arguments.id, arguments.layer, arguments.markdown)
         sys.stdout.flush()
@@ -86,6 +89,42 @@ def _add_assets(commands: "argparse._SubParsersAction[_Parser]") -> None:
         description="Remove all programs from the cache, and the clusters of runs that were killed. What is being "
         "built stays. Go's own caches stay too: go clean -cache -modcache.",
     )
+
+
+def _add_cluster(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    cluster = commands.add_parser(
+        "cluster",
+        help="bring up a kwok cluster and keep it until Ctrl-C",
+        description="A real control plane with the real LWS controller on this machine, its nodes dressed for a set; "
+        "it is there until Ctrl-C. Nothing of the set is applied.",
+    )
+    cluster.add_argument("--manifests", type=Path, metavar="DIR", help="the set that nodes and storage are made for")
+    cluster.add_argument("--lws", metavar="VERSION", help="release of LWS (default: the newest that can be built)")
+    cluster.add_argument("--nodes", type=_count, metavar="N", help="nodes of the pool, instead of what the target says")
+    cluster.add_argument(
+        "--kubeconfig", type=Path, metavar="FILE", help="write the kubeconfig here; removed at the end"
+    )
+    cluster.add_argument("--assets", type=Path, metavar="DIR", action="append", default=[], help="folder with programs")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{printable(text)} is no number of nodes, such as 8")
+    return int(text)
+
+
+def _cluster(arguments: argparse.Namespace) -> int:
+    try:
+        from seatrial.live import command
+    except ModuleNotFoundError as missing:
+        if missing.name != "kubernetes":
+            raise
+        print("seatrial: clusters need the package kubernetes: pip install 'seatrial[cluster]'", file=sys.stderr)
+        return 1
+    from seatrial.clusters.assets import LWS_VERSIONS
+
+    version = arguments.lws or LWS_VERSIONS[-1]
+    return command.run(arguments.manifests, version, arguments.nodes, arguments.assets, arguments.kubeconfig)
 
 
 def _facts(markdown: bool) -> int:

@@ -1,5 +1,6 @@
 """The pytest plugin, in the order in which pytest calls it. Each hook only delegates."""
 
+import importlib.util
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from seatrial.trial import Trial
 
 
-STOOD_BEHIND = "deepseek-r1-tke"
-"""The set that the cluster layer brings up when the user names none."""
-
-
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     options.add(parser, pluginmanager)
 
@@ -39,12 +36,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _trial(config: pytest.Config, manifests: list[str]) -> "Trial":
+    from seatrial.manifest_set import DEFAULT_NAMESPACE
     from seatrial.trial import Trial
 
     return Trial(
         manifests,
         options.value(config, "--target"),
-        options.value(config, "--namespace"),
+        options.value(config, "--namespace") or DEFAULT_NAMESPACE,
         options.value(config, "--crd"),
         datetime.now(UTC).date(),
     )
@@ -123,11 +121,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _prepare_cluster(config: pytest.Config) -> None:
+    if importlib.util.find_spec("kubernetes") is None:
+        raise pytest.UsageError("the cluster layer needs the package kubernetes: pip install 'seatrial[cluster]'")
     from seatrial.cluster_trial import ClusterTrial
     from seatrial.items import CLUSTER
     from seatrial.report.progress import ProgressLine
 
-    trial = _trial(config, options.value(config, "--manifests") or [str(shipped.manifests() / STOOD_BEHIND)])
+    trial = _trial(config, options.value(config, "--manifests") or [str(shipped.manifests() / shipped.STOOD_BEHIND)])
     config.stash[CLUSTER] = ClusterTrial(trial, options.cluster(config), options.report_dir(config))
     config.stash[CLUSTER].progress = ProgressLine(config).show
     # The default action would end the process at once and leave the cluster's programs running.

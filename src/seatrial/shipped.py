@@ -4,6 +4,8 @@ from pathlib import Path
 
 LAYERS = ("static", "cluster")
 """The folders of suites/."""
+STOOD_BEHIND = "deepseek-r1-tke"
+"""The set that the cluster layer brings up when the user names none."""
 
 _PACKAGE = Path(__file__).parent
 _CHECKOUT = _PACKAGE.parent.parent
