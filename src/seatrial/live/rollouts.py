@@ -74,8 +74,10 @@ def _roll(lws: LiveLeaderWorkerSet) -> Rollout:
         if surge := surge_groups(lws):
             require_room(lws, experiment.bench.view, [lws.size] * surge)
         experiment.bench.amend(experiment.object, marked(lws, "LIF-15"))
-        done = experiment.wait(lambda: is_rolled_out(experiment))
+        done = experiment.wait(lambda: is_updated(experiment))
         state = "" if done.met else experiment.said(done)
+        if done.met:
+            experiment.wait(lambda: not surplus(lws))
         experiment.linger()
         new = [life for life in lives(lws) if life.leader and life.seen >= experiment.began]
         fresh = [life for life in new if life.labels.get(keys.REVISION) != experiment.revision]
@@ -88,8 +90,23 @@ def _roll(lws: LiveLeaderWorkerSet) -> Rollout:
             fewest=fewest_ready(lives(lws), lws.size, experiment.began),
             surge=tuple(sorted(ever_ready(lives(lws), lws.size, experiment.began, lws.replicas))),
             surplus=tuple(surplus(lws)),
-            revisions=tuple(sorted({pod.labels.get(keys.REVISION, "") for pod in lws.pods})),
+            revisions=tuple(
+                sorted(
+                    {pod.labels.get(keys.REVISION, "") for group in lws.groups[: lws.replicas] for pod in group.pods}
+                )
+            ),
         )
+
+
+def is_updated(experiment: Experiment) -> bool:
+    """Whether every group is of another revision than before, and ready, and the controller says that it is done.
+
+    Surge groups may still be there.
+    """
+    live = experiment.lws.object
+    if live is None or not live.holds("Available") or live.holds("UpdateInProgress"):
+        return False
+    return all(is_moved(experiment, index) for index in range(experiment.lws.replicas))
 
 
 def is_rolled_out(experiment: Experiment, replicas: int | None = None) -> bool:
