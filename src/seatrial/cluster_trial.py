@@ -14,6 +14,7 @@ from seatrial.live import evidence, subjects
 from seatrial.live.deployed import Deployed, missing
 from seatrial.live.objects import LivePlace
 from seatrial.live.settings import Settings
+from seatrial.live.user_cluster import UserCluster
 from seatrial.live.voyage import Voyage
 from seatrial.manifest_set import ManifestSet
 from seatrial.requirement import Requirement
@@ -45,17 +46,25 @@ class ClusterTrial:
 
     @cached_property
     def sets(self) -> list[ManifestSet]:
-        """The sets that the user named, else what a cluster's users have deployed. Raises UsageError."""
+        """The sets that the user named, else what a cluster's users have deployed. Raises UsageError, ClusterError."""
+        if self._user_cluster is not None:
+            named = self._trial.sets if self.settings.named else None
+            self._trial.take(self._user_cluster.sets(named, self._trial.target))
         return self._trial.sets
+
+    @cached_property
+    def _user_cluster(self) -> UserCluster | None:
+        return UserCluster(self.settings, self.progress) if self.settings.chosen == "existing" else None
 
     @property
     def names(self) -> list[str]:
         return [manifests.name for manifests in self.sets]
 
     def check(self, progress: Callable[[int, int], None] = lambda _done, _all: None) -> None:
-        """Find out now what would end the run later. Raises UsageError."""
-        self._trial.check(progress)
-        len(self.sets)
+        """Find out now what would end the run later. Raises UsageError, ClusterError."""
+        if self._user_cluster is None or self.settings.named:
+            self._trial.check(progress)
+        len(self.sets)  # reads them, and keeps them
 
     # Judging.
 
@@ -109,7 +118,8 @@ class ClusterTrial:
             return self._under_way
         self.leave()
         manifests = next(manifests for manifests in self.sets if manifests.name == name)
-        self._voyage = Voyage(manifests, self.settings, self.progress)
+        adopted = self._user_cluster.provider if self._user_cluster is not None else None
+        self._voyage = Voyage(manifests, self.settings, self.progress, adopted)
         self._patience_s = _PATIENCE_S
         self._evidence = ""
         self._under_way = self._voyage.begin()
@@ -136,10 +146,13 @@ class ClusterTrial:
     def described(self) -> str:
         """The sets and where they run, for the header, in one line."""
         reason = "no --kubeconfig" if self.settings.provider == "auto" else "--cluster"
-        where = (
-            f"{self.settings.chosen} ({reason})" if self.settings.chosen == "kwok" else "the cluster of --kubeconfig"
-        )
+        where = self._user_cluster.described if self._user_cluster is not None else f"kwok ({reason})"
         return f"{self._trial.described} on {where}"
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user has to know before anything is judged, one sentence each."""
+        return self._user_cluster.notes if self._user_cluster is not None else []
 
 
 def _broken(judgement: Judgement) -> bool:

@@ -46,7 +46,12 @@ OPTIONS = (
         repeatable=True,
     ),
     Option("--target", "facts about where the sets will run; default: seatrial.toml in the folder of each set", "FILE"),
-    Option("--namespace", "namespace of objects that name none (default: default)", "NAME", default="default"),
+    Option(
+        "--namespace",
+        "namespace of objects that name none (default: default); existing cluster without --manifests: the only one "
+        "that is looked at (default: all)",
+        "NAME",
+    ),
     Option(
         "--crd", "CustomResourceDefinition of LeaderWorkerSet to validate against instead of the known releases", "FILE"
     ),
@@ -126,16 +131,35 @@ def cluster(config: pytest.Config) -> "Settings":
     from seatrial.live.settings import Settings
 
     kubeconfig = value(config, "--kubeconfig")
+    _check_cluster(config)
     return Settings(
         provider=value(config, "--cluster"),
         kubeconfig=Path(kubeconfig) if kubeconfig is not None else None,
         context=value(config, "--context"),
+        namespace=value(config, "--namespace"),
+        named=bool(value(config, "--manifests")),
         deploy=value(config, "--deploy"),
         disruptive=value(config, "--disruptive"),
         assets=tuple(Path(folder) for folder in value(config, "--assets") or ()),
         require=frozenset(_capability(name) for name in value(config, "--require") or ()),
         wait_s=_seconds(value(config, "--wait")),
     )
+
+
+def _check_cluster(config: pytest.Config) -> None:
+    """Raises pytest's UsageError where options about clusters contradict each other, or would have no effect."""
+    chosen, kubeconfig = value(config, "--cluster"), value(config, "--kubeconfig")
+    if kubeconfig is not None and not kubeconfig:
+        raise pytest.UsageError("--kubeconfig: an empty name; name the kubeconfig of the cluster")
+    if kubeconfig is not None and chosen == "kwok":
+        raise pytest.UsageError("--cluster kwok makes a cluster of its own; leave out --kubeconfig, or --cluster")
+    if kubeconfig is None and chosen == "existing":
+        raise pytest.UsageError("--cluster existing: which one? Add --kubeconfig FILE")
+    for flag in ("--context", "--deploy", "--disruptive"):
+        if kubeconfig is None and value(config, flag):
+            raise pytest.UsageError(f"{flag} is about an existing cluster; add --kubeconfig FILE, or leave it out")
+    if value(config, "--deploy") and not value(config, "--manifests"):
+        raise pytest.UsageError("--deploy: which set is to be brought up? Add --manifests DIR")
 
 
 def _capability(name: str) -> Capability:

@@ -173,7 +173,9 @@ def _layers_of(items: list[pytest.Item]) -> tuple[str, ...]:
 def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str] | None:
     if options.value(config, "--list-requirements") or config.option.collectonly:
         return None
-    return [printable(f"judging {trial.described}") for trial in _trials(config, _layers_of(items))] or None
+    trials = _trials(config, _layers_of(items))
+    lines = [line for trial in trials for line in (f"judging {trial.described}", *trial.notes)]
+    return [printable(line) for line in lines] or None
 
 
 def _trials(config: pytest.Config, layers: tuple[str, ...]) -> "list[Trial | ClusterTrial]":

@@ -79,6 +79,21 @@ class Trial:
             raise UsageError(list(dict.fromkeys(problems)))
         return found
 
+    def take(self, sets: list[ManifestSet]) -> None:
+        """Judge these: a cluster was asked which sets are on it. Raises UsageError for bad waivers."""
+        problems = list(_bad_waivers(sets, self._today))
+        if problems:
+            raise UsageError(list(dict.fromkeys(problems)))
+        self.sets = sets
+
+    @property
+    def target(self) -> Target:
+        """The facts that the command line names, for sets that have no folder. Raises UsageError."""
+        try:
+            return self._stated
+        except TargetError as problem:
+            raise UsageError(problem.problems) from None
+
     def _facts(self, folder: Path | None) -> Target:
         if self._target is not None:
             return self._stated
@@ -122,6 +137,11 @@ class Trial:
     def targets(self) -> dict[str, dict[str, Any]]:
         """The facts of each set's target, for the report."""
         return {manifests.name: dict(manifests.target.facts) for manifests in self.sets}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user has to know before anything is judged: nothing here."""
+        return []
 
     @property
     def described(self) -> str:

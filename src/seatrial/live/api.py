@@ -170,11 +170,17 @@ class Api:
         *,
         grace_s: int | None = None,
         propagation: str = "Background",
+        uid: str = "",
     ) -> None:
-        """Delete an object; one that is gone already is no error. Raises ApiError, Unreachable, WriteRefused."""
+        """Delete an object; one that is gone already is no error. With `uid` only the one that has it.
+
+        Raises ApiError, Unreachable, WriteRefused.
+        """
         options: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": propagation}
         if grace_s is not None:
             options["gracePeriodSeconds"] = grace_s
+        if uid:
+            options["preconditions"] = {"uid": uid}
         try:
             self._json("DELETE", resource.path(namespace, name), None, options)
         except ApiError as error:

@@ -33,6 +33,14 @@ _FIRST = (
 )
 _LAST = ("Deployment", "StatefulSet", "DaemonSet", "Pod", "Job", "LeaderWorkerSet")
 
+_OUTSIDE = frozenset({
+    "APIService", "CSIDriver", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "DeviceClass",
+    "GatewayClass", "IngressClass", "MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume",
+    "PriorityClass", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+    "ValidatingWebhookConfiguration", "VolumeSnapshotClass",
+})  # fmt: skip
+"""Kinds whose objects are in no namespace."""
+
 
 def in_order(documents: Iterable[Document]) -> list[Document]:
     """The documents in the order in which they are applied."""
@@ -55,9 +63,10 @@ def body(manifests: ManifestSet, document: Document, namespaced: bool) -> dict[s
 
 
 def namespaces(manifests: ManifestSet) -> list[str]:
-    """The namespaces in which the set has objects, the default one first."""
-    found = [manifests.default_namespace, *(manifests.namespace(document) for document in manifests.documents)]
-    return list(dict.fromkeys(found))
+    """The namespaces in which the set has objects, the default one first where it has any there."""
+    inside = [document for document in manifests.documents if document.kind not in _OUTSIDE]
+    found = list(dict.fromkeys(manifests.namespace(document) for document in inside)) or [manifests.default_namespace]
+    return sorted(found, key=lambda name: name != manifests.default_namespace)
 
 
 def ensure_namespaces(api: Api, names: Iterable[str], labels: dict[str, str]) -> None:
@@ -85,6 +94,8 @@ def admissions(
         if resource is None:
             yield Admission(document, None, None, served=False, bare=bare)
             continue
+        if not bare and not resource.namespaced:
+            continue  # the run makes nothing there; what is lacking, ADM-06 tells
         answer = patience.ask(partial(_send, api, resource, manifests, document, dry_run=True))
         yield Admission(document, answer.object, answer.error, waited_s=answer.waited_s)
 

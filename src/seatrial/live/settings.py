@@ -14,6 +14,8 @@ class Settings:
     kubeconfig: Path | None = None
     context: str | None = None
     namespace: str | None = None
+    named: bool = False
+    """Whether the user named manifests; otherwise an existing cluster tells what runs on it."""
     deploy: bool = False
     disruptive: bool = False
     assets: tuple[Path, ...] = ()

@@ -1,21 +1,23 @@
 """One set on its way: a cluster, the set brought onto it, what is seen there, and everything taken away again."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from seatrial.clusters.capability import Capability
 from seatrial.clusters.dressing import Dressing, dress
 from seatrial.clusters.provider import Cluster, ClusterError, Progress, Provider
-from seatrial.finding import NotApplicable
-from seatrial.live import deploy, probes
+from seatrial.finding import CannotTell, NotApplicable
+from seatrial.live import deploy, own_namespace, probes
 from seatrial.live.admission import Admission
 from seatrial.live.api import Api, ApiError
 from seatrial.live.deployed import Deployed
 from seatrial.live.live_view import LiveView
 from seatrial.live.offer import Patience
+from seatrial.live.own_namespace import OwnNamespace
 from seatrial.live.probes import Probes
 from seatrial.live.provisioning import Provisioning
+from seatrial.live.read_back import ReadBack
 from seatrial.live.settling import patience_s, settle
 from seatrial.live.workbench import Workbench
 from seatrial.manifest_set import ManifestSet
@@ -32,8 +34,12 @@ _LABELS = {"app.kubernetes.io/managed-by": "seatrial"}
 class Voyage:
     """Begun once, ended once. `end` undoes whatever `begin` has done, also when that was interrupted."""
 
-    def __init__(self, manifests: ManifestSet, settings: "Settings", progress: Progress) -> None:
+    def __init__(
+        self, manifests: ManifestSet, settings: "Settings", progress: Progress, adopted: Provider | None = None
+    ) -> None:
+        """`adopted` is the cluster that the user named; without one the run makes its own."""
         self._manifests = manifests
+        self._adopted = adopted
         self._settings = settings
         self._progress = progress
         self._undo = ExitStack()
@@ -59,31 +65,43 @@ class Voyage:
         provider = self._provider()
         self._undo.callback(provider.stop)
         cluster = provider.start(self._progress)
-        api = Api(_client(cluster), read_only=not provider.own and not self._settings.deploy)
+        deploying, disturbing = self._settings.deploy, Capability.DISRUPT in cluster.capabilities
+        api = Api(_client(cluster), read_only=not (provider.own or deploying or disturbing))
         self._undo.callback(api.close)
+        if deploying:
+            self._move_in(api)
         view = LiveView(api, cluster, deploy.namespaces(self._manifests))
         self._undo.callback(view.stop)
         provisioning = self._provisioning(api, view) if provider.own else None
-        admitted, answers = self._offer(provider, api, view) if provider.own else ([], None)
+        admitted, answers = self._offer(provider, api, view) if provider.own or deploying else ([], None)
         self.view = view
         deployed = Deployed(
             self._manifests,
             view,
-            own=provider.own,
+            own=provider.own or deploying,
+            read_back=isinstance(self._manifests, ReadBack),
             admissions=admitted,
             probes=answers,
-            workbench=Workbench(api, view, provider),
+            workbench=Workbench(api, view, provider) if disturbing else None,
             wait_s=self._settings.wait_s
             or patience_s(self._manifests, real=Capability.CONTAINERS in cluster.capabilities),
         )
         view.start()
         if provisioning is not None:
             provisioning.start()
-        if provider.own:
+        if provider.own or deploying:
             self._progress("applying the set")
             deploy.apply(api, view.discovery, self._manifests, admitted)
-            settle(deployed, view, self._progress)
+            with suppress(CannotTell):  # what may not be read cannot be waited for, and its requirements say so
+                settle(deployed, view, self._progress)
         return deployed
+
+    def _move_in(self, api: Api) -> None:
+        """A namespace of the run's own, which goes with everything in it. Raises ClusterError."""
+        home = OwnNamespace(api, self._manifests.name, self._progress)
+        self._undo.callback(home.leave)
+        home.take()
+        self._manifests = own_namespace.moved(self._manifests, home.name)
 
     def _provisioning(self, api: Api, view: LiveView) -> Provisioning:
         """The storage that the set finds on a cluster of ours."""
@@ -96,22 +114,16 @@ class Voyage:
     def _offer(self, provider: Provider, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
         """What the server says to the set before anything of it is stored."""
         self._progress("offering the set to the API server")
-        deploy.ensure_namespaces(api, view.namespaces, _LABELS)
+        if provider.own:
+            deploy.ensure_namespaces(api, view.namespaces, _LABELS)
         patience = Patience()
         answers = probes.ask(api, view.namespaces[0], patience)
         admitted = deploy.admissions(api, view.discovery, self._manifests, patience, bare=provider.own)
         return list(admitted), answers
 
     def _provider(self) -> Provider:
-        if self._settings.chosen == "existing":
-            from seatrial.clusters.existing import Existing
-
-            return Existing(
-                self._settings.kubeconfig,
-                self._settings.context,
-                deploy=self._settings.deploy,
-                disruptive=self._settings.disruptive,
-            )
+        if self._adopted is not None:
+            return self._adopted
         from seatrial.clusters.kwok import Kwok
         from seatrial.clusters.leftovers import Run, sweep
 
