@@ -112,6 +112,11 @@ def test_claim_is_bound(model_claim: ModelClaim) -> Outcomes:
         words = last_words(model_claim.deployed, live)
         yield Finding(live.place("status", "phase"), f"{phase}{words and f': {words}'}", "Bound")
         return
+    if model_claim.volume_is_gone:
+        yield Finding(
+            live.place("spec", "volumeName"), f"volume {live.at('spec', 'volumeName')} is not there", "a volume"
+        )
+        return
     modes = live.each("status", "accessModes")
     mounted = model_claim.uses
     shared = WRITABLE_BY_MANY in modes or (READABLE_BY_MANY in modes and not any(use.writes for use in mounted))

@@ -67,6 +67,16 @@ class ModelClaim:
         return volume
 
     @property
+    def volume_is_gone(self) -> bool:
+        """Whether the claim names a volume that is known not to be there."""
+        live = self.live
+        try:
+            name = live.at("spec", "volumeName") if live is not None else None
+            return bool(name) and self.deployed.view.one(VOLUMES, str(name)) is None
+        except CannotTell:
+            return False
+
+    @property
     def storage_class(self) -> LiveObject | None:
         """The class that the claim names on the cluster; None where it names none, or one that is not there."""
         live = self.live
