@@ -94,9 +94,9 @@ def differences(
         if key not in seen.objects:
             if before is None or not _may_be_lost(expected[key], seen):
                 yield f"{' '.join(key)}: expected, but not there"
-        elif key not in expected:
+        elif key not in expected and not _is_claim_left(key, release, manifest, *(before or ())[:1]):
             yield f"{' '.join(key)}: there, but not expected"
-        else:
+        elif key in expected:
             yield from compare(expected[key], _comparable(seen.objects[key], seen), " ".join(key))
 
 
@@ -164,6 +164,12 @@ def _updated(manifest: Manifest, release: Release, seen: Seen, old: Manifest, th
         kept = {key: each for key, each in was.items() if _group(key[1], seen.name) < partition}
         expected |= {key: each for key, each in kept.items() if key in expected}
     return {service: was[service]} | expected if service in was else expected
+
+
+def _is_claim_left(key: tuple[str, str], release: Release, *manifests: Manifest) -> bool:
+    """Whether it is the claim of a pod that the set has had: of a group that is gone, of a surge group."""
+    kind, name = key
+    return kind == "PersistentVolumeClaim" and any(child_names(each, release).owns(kind, name) for each in manifests)
 
 
 def _may_be_lost(expected: Manifest, seen: Seen) -> bool:

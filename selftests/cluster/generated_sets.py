@@ -334,6 +334,10 @@ def sets(draw: st.DrawFn, plain: bool = False) -> Manifest:
             networkConfig=fields(subdomainPolicy=words("Shared", "UniquePerReplica", "UniquePerReplica")),
         )
     )
+    rolling = spec.get("rolloutStrategy", {}).get("rollingUpdateConfiguration", {})
+    if not plain and rolling.get("partition"):
+        # With a partition, the surge groups of a set that is not ready stay, and who knows whether this one will be.
+        rolling.pop("maxSurge", None)
     spec |= {} if replicas is None else {"replicas": replicas}
     template |= {} if size is None else {"size": size}
     return {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "metadata": metadata, "spec": spec}

@@ -192,5 +192,5 @@ def test_generated_sets(reality: Reality) -> None:
     # Neither are all cases of one kind, nor are they few.
     made, refused, updated = reality.made, reality.refused, reality.updated
     print(f"LWS {reality.release}: {made} sets made, {refused} refused, {updated} of those made updated")
-    assert made >= len(drawn) / 2 and refused >= 3 and updated >= 3
+    assert made >= len(drawn) / 2 and refused >= 3 and updated >= 1
     assert len(drawn) >= 50
