@@ -11,6 +11,7 @@ from seatrial.live.objects import LiveObject
 from seatrial.lws import keys
 from seatrial.lws.expand import Group
 from seatrial.lws.pods import Pod
+from seatrial.lws.releases import RELEASES
 
 if TYPE_CHECKING:
     from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
@@ -67,6 +68,13 @@ class LiveGroup:
     def expansion(self) -> Group:
         """What the controller has to make for this group, of the template of its revision where that can be read."""
         return self.lws.expected_group(self.index, self.revision)
+
+    @cached_property
+    def by_other_releases(self) -> list[Group]:
+        """The same as older releases would have made it; as any release, where nobody knows the present one."""
+        stated = self.lws.stated_release
+        others = [one for one in RELEASES if one != self.lws.release and (stated is None or one < stated)]
+        return [self.lws.expected_group(self.index, self.revision, one) for one in others]
 
     @cached_property
     def expected(self) -> dict[str, Pod]:

@@ -93,6 +93,13 @@ class LiveLeaderWorkerSet:
         """Whether a rollout is under way."""
         return self.object is not None and self.object.holds("UpdateInProgress")
 
+    @property
+    def surging(self) -> bool:
+        """Whether the controller wants more groups than there are at rest."""
+        leaders = self.leader_stateful_set
+        wanted = leaders.at("spec", "replicas") if leaders is not None else None
+        return self.updating or (isinstance(wanted, int) and wanted > self.replicas)
+
     def place(self, *path: str | int) -> "LivePlace | Node":
         """Where a finding about it points: into the manifests where they declare it, else to the cluster."""
         if not self.deployed.read_back:
@@ -169,6 +176,17 @@ class LiveLeaderWorkerSet:
         wanted = {service["metadata"]["name"] for service in self.expansion.services}
         return [one for one in self.deployed.view.all(SERVICES, self.namespace) if one.name in wanted]
 
+    @kept
+    def expected_services(self) -> dict[str, dict[str, Any]]:
+        """The headless Services that have to be there by now, by name: a group's own comes with its leader."""
+        own = {
+            group.leader_name: group.service
+            for group in self.groups
+            if group.service is not None and group.leader is not None
+        }
+        shared = {one["metadata"]["name"]: one for one in self.expansion.services[:1]}
+        return own | shared if self.name in shared else own
+
     @property
     def revision(self) -> str:
         """The hash of its current template: the leader StatefulSet's label."""
@@ -187,11 +205,14 @@ class LiveLeaderWorkerSet:
         group = self.expected_group(index, self.revision)
         return [group.leader, *group.workers]
 
-    def expected_group(self, index: int, revision: str) -> Group:
-        """What the controller has to make for one group, of the template of a revision where that can be read."""
+    def expected_group(self, index: int, revision: str, release: Release | None = None) -> Group:
+        """What the controller has to make for one group, of the template of a revision where that can be read.
+
+        `release` is that of the controller if it is not the present one.
+        """
         if index < self.replicas:
-            return self._expansion(revision).groups[index]
-        return self._expand(revision, [index]).groups[0]
+            return self._expansion(revision, release).groups[index]
+        return self._expand(revision, release, [index]).groups[0]
 
     def knows(self, revision: str) -> bool:
         """Whether it is known what the template of a revision says."""
@@ -216,14 +237,14 @@ class LiveLeaderWorkerSet:
             if one.labels.get(keys.NAME) == self.name and keys.REVISION in one.labels
         }
 
-    def _expansion(self, revision: str) -> Expansion:
-        return self.shelf.get(("expansion", revision), lambda: self._expand(revision))
+    def _expansion(self, revision: str, release: Release | None = None) -> Expansion:
+        return self.shelf.get(("expansion", revision, release), lambda: self._expand(revision, release))
 
-    def _expand(self, revision: str, groups: list[int] | None = None) -> Expansion:
+    def _expand(self, revision: str, release: Release | None, groups: list[int] | None = None) -> Expansion:
         version = self.deployed.kubernetes
         return expand(
             dict(self.of_revision(revision) or self.raw),
-            self.release,
+            release or self.release,
             namespace=self.namespace,
             groups=groups,
             kubernetes=version.minor if version else None,

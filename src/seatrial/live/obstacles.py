@@ -26,7 +26,7 @@ _STUCK = (
 )
 _NOT_MADE = ("FailedCreate", "FailedUpdate")
 CHURN = 3
-"""Leaders of one group, one after the other, that are too many (lws#1048: LWS recreates without back-off)."""
+"""Recreations of one group, one after the other, that are too many (lws#1048: LWS recreates without back-off)."""
 _SHOWN = 160
 """Characters of a message that are shown."""
 
@@ -71,14 +71,26 @@ def _not_made(events: list[LiveObject], since: datetime) -> Iterator[str]:
             yield f"{kind}/{name}: {short(event.at('message'))}"
 
 
+def not_made(deployed: "Deployed", namespace: str) -> dict[str, str]:
+    """Why the objects of a controller were not made, by its name: what the last event about it says.
+
+    Raises CannotTell, Unreachable.
+    """
+    last = {str(event.at("involvedObject", "name")): event for event in deployed.view.events(namespace)}
+    return {name: short(event.at("message")) for name, event in last.items() if event.at("reason") in _NOT_MADE}
+
+
 def churning(lives: list[PodLife], since: float) -> str | None:
-    """The group whose leader was made again and again since a moment of the monotonic clock, in words."""
+    """The group whose leader was made again and again since a moment of the monotonic clock, in words.
+
+    The first is none too many, and neither is the one after a disturbance.
+    """
     made: dict[tuple[str, str], int] = {}
     for life in lives:
         if life.leader and life.seen >= since:
             group = (life.name, life.labels.get(keys.REVISION, ""))
             made[group] = made.get(group, 0) + 1
-    return next((f"{name} was made {count} times" for (name, _), count in made.items() if count >= CHURN), None)
+    return next((f"{name} was made {count} times" for (name, _), count in made.items() if count > CHURN + 1), None)
 
 
 def short(message: object) -> str:

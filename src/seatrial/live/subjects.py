@@ -6,6 +6,7 @@ from typing import Any
 from seatrial.clusters.capability import Capability
 from seatrial.finding import NotApplicable
 from seatrial.live.admission import Admission
+from seatrial.live.api_service import live_api_services
 from seatrial.live.declared_object import DeclaredObject, declared_objects
 from seatrial.live.deployed import Deployed
 from seatrial.live.download_job import download_jobs
@@ -56,6 +57,7 @@ _SUBJECTS: dict[str, tuple[Callable[[Deployed], Iterable[Any]], str]] = {
     "model_claim": (model_claims, "the model is on no claim"),
     "live_lws": (_created, _NO_LWS),
     "live_group": (_groups, _NO_LWS),
+    "live_api_service": (live_api_services, "the set has no API Service (SVC-14 judges that)"),
 }
 NAMES = tuple(_SUBJECTS)
 
