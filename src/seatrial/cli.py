@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import seatrial
+from seatrial import shipped
 from seatrial.printable import printable
-from seatrial.shipped import LAYERS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "requirements", help="list the requirements, or explain some of them", description="Explain requirements."
     )
     requirements.add_argument("id", nargs="*", metavar="ID", help="TOP-04, or an area such as TOP; none lists all")
-    requirements.add_argument("--layer", choices=LAYERS, help="only those of one layer")
+    requirements.add_argument("--layer", choices=shipped.LAYERS, help="only those of one layer")
     requirements.add_argument("--markdown", action="store_true", help="print the catalogue of a layer as a page")
     facts = commands.add_parser(
         "facts", help="list what seatrial.toml may state", description="List the facts of a target."
@@ -40,6 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts.add_argument("--markdown", action="store_true", help="print them as a page")
     _add_assets(commands)
     _add_cluster(commands)
+    rbac = commands.add_parser(
+        "rbac",
+        help="print the rights that a mode of pytest -m cluster --kubeconfig needs",
+        description="Print a ClusterRole with the least rights for a mode, to be applied with kubectl: read suffices "
+        "without further options, deploy and disruptive are needed beside it for --deploy and --disruptive.",
+    )
+    rbac.add_argument("mode", choices=shipped.MODES, metavar="MODE", help=", ".join(shipped.MODES))
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()
@@ -51,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             from seatrial.clusters.assets import command
 
             code = command.run(arguments.action, getattr(arguments, "name", ()), getattr(arguments, "into", None))
+        elif arguments.command == "rbac":
+            print(shipped.role(arguments.mode), end="")
+            code = 0
         elif arguments.command == "cluster":
             code = _cluster(arguments)
         else:

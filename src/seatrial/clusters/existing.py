@@ -11,6 +11,7 @@ from seatrial.clusters.capability import Capability
 from seatrial.clusters.kubeconfig import Entry
 from seatrial.clusters.provider import Cluster, ClusterError, Progress, silent
 from seatrial.live.api import Api, ApiError, Unreachable
+from seatrial.live.live_view import RIGHTS
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import MUTATING, NODES, VALIDATING, Resource
 from seatrial.live.super_nodes import is_super_node
@@ -18,7 +19,6 @@ from seatrial.live.webhooks import of_lws
 
 ANSWER_S = 15.0
 """How long the first answer may take; an API server that is well needs a few milliseconds."""
-RIGHTS = "the rights that `seatrial rbac read` prints"
 Lacking = dict[Capability, tuple[str, str]]
 _RUNNING = (Capability.CONTAINERS, Capability.LOGS, Capability.DNS, Capability.DATAPLANE)
 _TKE = re.compile(r"-tke\.\d+")

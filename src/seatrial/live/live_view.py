@@ -12,12 +12,13 @@ from seatrial.live.discovery import Discovery
 from seatrial.live.eventually import Pulse
 from seatrial.live.informer import Informer
 from seatrial.live.objects import LiveObject
-from seatrial.live.resources import PODS, Resource
+from seatrial.live.resources import PODS, SECRETS, Resource
 from seatrial.live.view import WATCHED, View
 
-_RIGHTS = "the rights of rbac/read.yaml, which comes with seatrial"
+RIGHTS = "the rights that `seatrial rbac read` prints"
+_OF_SECRETS = "the right to list Secrets there, which `seatrial rbac read` leaves out on purpose"
 LOG_BYTES = 1 << 20
-"""The end of a log that is read, in bytes."""
+"""How much of a log is read, in bytes."""
 
 
 class LiveView(View):
@@ -108,8 +109,9 @@ class LiveView(View):
     def now(self) -> datetime:
         return datetime.now(UTC)
 
-    def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
+    def log(self, pod: LiveObject, container: str, *, previous: bool = False, last: int | None = None) -> str:
         query = {"container": container, "limitBytes": str(LOG_BYTES)} | ({"previous": "true"} if previous else {})
+        query |= {} if last is None else {"tailLines": str(last)}
         try:
             return self.api.text(PODS.path(pod.namespace, pod.name, "log"), query)
         except ApiError as error:
@@ -132,5 +134,8 @@ def _cannot(error: Exception, what: str, namespace: str | None) -> Exception:
         return error
     where = f" in namespace {namespace}" if namespace else ""
     if error.forbidden:
-        return CannotTell(f"{what}{where} may not be read by this kubeconfig's user", _RIGHTS)
+        return CannotTell(
+            f"{what}{where} may not be read by this kubeconfig's user",
+            _OF_SECRETS if what == SECRETS.plural else RIGHTS,
+        )
     return CannotTell(f"the API server would not give {what}{where}: {error}")

@@ -13,7 +13,7 @@ from seatrial.live.resources import LEADER_WORKER_SETS, PODS, Resource
 
 Made = TypeVar("Made")
 
-_RIGHTS = "the rights of rbac/disruptive.yaml, which comes with seatrial"
+_RIGHTS = "the rights that `seatrial rbac disruptive` prints"
 
 
 class Control(Protocol):
@@ -69,9 +69,9 @@ class Workbench:
     def delete(self, resource: Resource, object: LiveObject, *, propagation: str = "Background") -> None:
         self.api.delete(resource, object.name, object.namespace, propagation=propagation)
 
-    def amend(self, lws: LiveObject, spec: dict[str, Any]) -> None:
-        """A merge patch of the spec of a LeaderWorkerSet."""
-        self.api.patch(LEADER_WORKER_SETS, lws.name, {"spec": spec}, lws.namespace)
+    def amend(self, lws: LiveObject, spec: dict[str, Any]) -> dict[str, Any]:
+        """A merge patch of the spec of a LeaderWorkerSet; the object as it is then."""
+        return self.api.patch(LEADER_WORKER_SETS, lws.name, {"spec": spec}, lws.namespace)
 
     def scale(self, lws: LiveObject, replicas: int) -> None:
         self.api.patch(LEADER_WORKER_SETS, lws.name, {"spec": {"replicas": replicas}}, lws.namespace, "scale")
