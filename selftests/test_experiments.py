@@ -249,8 +249,8 @@ class TestObstacles:
         assert list(obstacles._not_made([event("FailedCreate", NOW)], NOW + timedelta(seconds=1))) == []
 
     def test_churn_ends_a_wait(self) -> None:
-        lives = [life(0, 0, seen=float(at)) for at in (1, 2, 3)]
-        assert obstacles.churning(lives, 0.0) == "x-0 was made 3 times"
+        lives = [life(0, 0, seen=float(at)) for at in (1, 2, 3, 4, 5)]
+        assert obstacles.churning(lives, 0.0) == "x-0 was made 5 times"
         assert obstacles.churning(lives, 1.5) is None
 
 

@@ -108,15 +108,17 @@ class Experiment:
 
     def _put_back(self) -> None:
         """The spec as it was; a set that is gone is made again."""
+        self._spec = self.object.raw["spec"]
         live = self.bench.api.find(LEADER_WORKER_SETS, self.lws.name, self.lws.namespace)
         if live is None:
             body = deploy.body(self.lws.deployed.manifests, self.lws.declared.document, namespaced=True)
-            self.bench.api.apply(LEADER_WORKER_SETS, body, self.lws.namespace)
+            # Another release may have made it: what is filled in now can be more than there was.
+            self._spec = self.bench.api.apply(LEADER_WORKER_SETS, body, self.lws.namespace)["spec"]
             return
         spec = difference(live["spec"], self.object.raw["spec"])
         if spec:
             self._left = {self.lws.revision} - {self.revision}
-            self.bench.amend(self.object, spec)
+            self._spec = self.bench.amend(self.object, spec)["spec"]
 
     def _return(self) -> None:
         self.returned = self.wait(self._is_back)
@@ -127,7 +129,7 @@ class Experiment:
 
     def _is_back(self) -> bool:
         live = self.lws.object
-        if live is None or difference(live.raw["spec"], self.object.raw["spec"]) or not self.lws.available:
+        if live is None or live.raw["spec"] != self._spec or not self.lws.available:
             return False
         revisions = {pod.labels.get(keys.REVISION) for pod in self.lws.pods}
         return revisions <= {self.lws.revision} and not revisions & self._left

@@ -26,6 +26,20 @@ def controller_stopped(experiment: Experiment) -> Iterator[None]:
         control.start_lws_manager()
 
 
+def replace(experiment: Experiment, version: str) -> None:
+    """Put another release in the place of the present one, and wait until its sets can be read again."""
+    experiment.bench.control.replace_lws(version)
+    experiment.wait(lambda: _readable(experiment.lws), hopeless=False)
+
+
+def _readable(lws: LiveLeaderWorkerSet) -> bool:
+    """Whether sets can be read: not while the API server changes their definition."""
+    try:
+        return lws.object is not None
+    except CannotTell:
+        return False
+
+
 def offer_pod(experiment: Experiment) -> tuple[dict[str, Any] | None, ApiError | None]:
     """Offer a pod of a group without storing it: the pod as it would be stored, or why it was refused."""
     lws = experiment.lws

@@ -73,7 +73,7 @@ class Prospects:
         for lws in self._deployed.leader_worker_sets:
             churn = churning(lives(lws), self._began)
             if churn:
-                return f"{churn}, and LWS will go on for ever"
+                return f"{churn}, and LWS never gives up"
         found = obstacles(self._deployed, self._since)
         if found != self._found:
             self._found, self._found_at = found, now
