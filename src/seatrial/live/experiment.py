@@ -23,6 +23,8 @@ from seatrial.lws import keys
 _LINGER_S = 1.0
 """How long nothing may have changed before an experiment counts as over: a second recreation would have begun."""
 _LONGEST_LINGER_S = 5.0
+_TELL_AFTER_S = 5.0
+"""Where a model has to be loaded, somebody wants to see that something happens."""
 
 
 class Experiment:
@@ -65,8 +67,14 @@ class Experiment:
     def wait(self, holds: Callable[[], bool], *, hopeless: bool = True) -> Waited[bool]:
         """Wait until something holds. `hopeless` gives up where nothing more can come. Raises CannotTell."""
         prospects = Prospects(self.lws.deployed, self.bench.view)
-        end = prospects.hopeless if hopeless else lambda: None
-        return eventually(holds, bool, self.deadline_s, lambda _met: end(), self.bench.view.pulse)
+        began = time.monotonic()
+
+        def give_up(_met: bool) -> str | None:
+            if time.monotonic() - began > _TELL_AFTER_S:
+                self.bench.progress(f"{self.by}: {standing(self.lws)}")
+            return prospects.hopeless() if hopeless else None
+
+        return eventually(holds, bool, self.deadline_s, give_up, self.bench.view.pulse)
 
     def linger(self, quiet_s: float = _LINGER_S) -> None:
         """Wait until nothing has changed for a while from now on: what comes late, or twice, is seen."""

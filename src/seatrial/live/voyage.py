@@ -82,7 +82,7 @@ class Voyage:
             read_back=isinstance(self._manifests, ReadBack),
             admissions=admitted,
             probes=answers,
-            workbench=Workbench(api, view, provider) if disturbing else None,
+            workbench=Workbench(api, view, provider, self._progress) if disturbing else None,
             wait_s=self._settings.wait_s
             or patience_s(self._manifests, real=Capability.CONTAINERS in cluster.capabilities),
         )
@@ -153,10 +153,6 @@ def _lws_version(manifests: ManifestSet) -> str:
             f'choose one of {", ".join(LWS_VERSIONS)}: seatrial.toml, [lws] version = "{LWS_VERSIONS[-1]}"'
         )
     return stated
-
-
-def _real(cluster: Cluster) -> bool:
-    return Capability.CONTAINERS in cluster.capabilities
 
 
 def _client(cluster: Cluster) -> "ApiClient":

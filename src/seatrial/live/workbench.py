@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
-from seatrial.clusters.provider import Provider
+from seatrial.clusters.provider import Progress, Provider, silent
 from seatrial.finding import Blocked, CannotTell
 from seatrial.live.api import Api, ApiError
 from seatrial.live.live_view import LiveView
@@ -49,6 +49,7 @@ class Workbench:
     api: Api
     view: LiveView
     provider: Provider
+    progress: Progress = silent
     broken: Blocked | None = None
     """The experiment after which the set did not come back: no other may begin."""
     _made: dict[Hashable, object] = field(default_factory=dict)
