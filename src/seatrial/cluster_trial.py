@@ -2,17 +2,19 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from seatrial import judge
 from seatrial.clusters.capability import Capability
 from seatrial.clusters.provider import Progress, silent
-from seatrial.finding import CannotTell, Finding
+from seatrial.finding import CannotTell, Finding, Reported
 from seatrial.judge import Judgement
 from seatrial.live import evidence, subjects
 from seatrial.live.deployed import Deployed, missing
 from seatrial.live.objects import LivePlace
+from seatrial.live.redaction import Redactor
 from seatrial.live.settings import Settings
 from seatrial.live.user_cluster import UserCluster
 from seatrial.live.voyage import Voyage
@@ -79,7 +81,7 @@ class ClusterTrial:
             judgement = judge.judge(requirement, deployed, subjects.of)
         if _broken(judgement) or judgement.verdict is Verdict.ERROR:
             judgement.evidence = self._gather(deployed, requirement)
-        return judgement
+        return _redacted(judgement, deployed.once(evidence.redactor))
 
     def _lacking(self, deployed: Deployed, capability: Capability) -> CannotTell | Finding:
         if capability in self.settings.require:
@@ -105,7 +107,7 @@ class ClusterTrial:
         if not requirement.disruptive and self._evidence:
             return self._evidence
         folder = self._report_dir / "evidence" / deployed.name / (requirement.id if requirement.disruptive else "set")
-        path = str(evidence.gather(deployed, folder))
+        path = evidence.gather(deployed, folder, requirement.id)
         if not requirement.disruptive:
             self._evidence = path
         return path
@@ -153,6 +155,19 @@ class ClusterTrial:
     def notes(self) -> list[str]:
         """What the user has to know before anything is judged, one sentence each."""
         return self._user_cluster.notes if self._user_cluster is not None else []
+
+
+def _redacted(judgement: Judgement, redactor: Redactor) -> Judgement:
+    """What servers and programs say, and findings quote, may hold secrets."""
+
+    def clean(found: tuple[Reported, ...]) -> tuple[Reported, ...]:
+        return tuple(
+            replace(one, observed=redactor.text(one.observed), expected=redactor.text(one.expected)) for one in found
+        )
+
+    judgement.findings, judgement.waived = clean(judgement.findings), clean(judgement.waived)
+    judgement.reason = redactor.text(judgement.reason)
+    return judgement
 
 
 def _broken(judgement: Judgement) -> bool:

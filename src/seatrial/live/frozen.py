@@ -57,8 +57,9 @@ class FrozenView(View):
         times = [moment(event.at(field)) for event in events for field in ("lastTimestamp", "eventTime")]
         return max((time for time in times if time is not None), default=datetime.now(UTC))
 
-    def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
-        return self._logs.get(f"{pod.namespace}/{pod.name}/{container}" + ("/previous" if previous else ""), "")
+    def log(self, pod: LiveObject, container: str, *, previous: bool = False, last: int | None = None) -> str:
+        text = self._logs.get(f"{pod.namespace}/{pod.name}/{container}" + ("/previous" if previous else ""), "")
+        return text if last is None else "".join(text.splitlines(keepends=True)[-last:])
 
 
 def freeze(view: View, more: Iterable[Resource] = ()) -> dict[Resource, Objects]:

@@ -46,8 +46,11 @@ class View(ABC):
         """The version that the API server reports, such as `v1.34.1-tke.8`. Raises CannotTell, Unreachable."""
 
     @abstractmethod
-    def log(self, pod: LiveObject, container: str, *, previous: bool = False) -> str:
-        """The end of a container's log, empty where it has none yet. Raises CannotTell, Unreachable."""
+    def log(self, pod: LiveObject, container: str, *, previous: bool = False, last: int | None = None) -> str:
+        """A container's log from its beginning, or its `last` lines; empty where it has none yet.
+
+        Raises CannotTell, Unreachable.
+        """
 
     @property
     @abstractmethod

@@ -33,10 +33,29 @@ class Recorder:
         """Begin the report. Raises OSError when the folder cannot be written."""
         if self._stream is None:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._discard_evidence()
             self.tally.watched = frozenset().union(
                 *(trial.waived_requirements() for trial in items.trials(self._config))
             )
             self._stream = (self.folder / "results.jsonl").open("wb", buffering=0)
+
+    def _discard_evidence(self) -> None:
+        """That of the former run speaks of results that are overwritten now. Raises OSError."""
+        root = self.folder / "evidence"
+        if root.is_dir():
+            from seatrial.live import evidence
+
+            evidence.discard(root)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """With pytest-xdist no worker has begun to judge yet, and to gather evidence."""
+        if not items.trials(self._config):
+            return
+        try:
+            self.open()
+        except OSError as error:
+            pytest.exit(self.cannot_write(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "setup":

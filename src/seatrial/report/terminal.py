@@ -1,5 +1,6 @@
 """The summary that a person reads: findings by file, what could not be told, the counts of each set."""
 
+import os
 import re
 import textwrap
 from collections.abc import Iterator
@@ -175,9 +176,20 @@ def _counts(page: _Page, tally: Tally, complete: bool) -> None:
         colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
         for number, part in enumerate(_wrap(words, max(page.width - wide - 2, 20))):
             page.line(f"{name if number == 0 else '':<{wide}}  {part}".replace(_JOINT, " "), colour)
+        for text in _evidence(tally, name):
+            page.line(f"{'':<{wide}}  evidence: {text}")
     if len(names) < len(tally.counts):
         so_far = "" if complete else " so far"
         page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right{so_far}", "green")
+
+
+def _evidence(tally: Tally, name: str) -> Iterator[str]:
+    """Where a set's evidence is, once: the folder that holds all of it; and why some is not there."""
+    texts = dict.fromkeys(row["evidence"] for row in tally.open if row["set"] == name and row.get("evidence"))
+    folders = [text for text in texts if not text.startswith("not gathered")]
+    if folders:
+        yield folders[0] if len(folders) == 1 else os.path.commonpath(folders)
+    yield from (text for text in texts if text not in folders)
 
 
 def _shown(tally: Tally) -> Iterator[str]:
