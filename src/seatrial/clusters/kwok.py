@@ -47,6 +47,12 @@ KUBELET = "seatrial/kubelet"
 ATTEMPTS = 3
 """Starts with other ports, when somebody else took one meanwhile."""
 POLL = 0.05
+IMPATIENT = "failed to wait for apiserver being healthy"
+"""With these words the controller manager ends when the API server needs more than 10 s, as on a busy machine."""
+
+
+class _GaveUp(ClusterError):
+    """A program of the cluster has ended because another one was not ready in time."""
 
 
 class Kwok:
@@ -235,19 +241,26 @@ class Kwok:
         self._until(f"the webhooks of {lws} were accepted", lambda: _done(manager.register, release))
 
     def _create(self, programs: Mapping[str, Path], chosen: Mapping[str, int]) -> None:
-        """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""
+        """Make the cluster's folder and start its programs."""
         kwokctl = self.folder / "bin" / "kwokctl"
         kwokctl.parent.mkdir(parents=True)
         kwokctl.symlink_to(programs["kwokctl"])
         configuration = self.folder / "kwokctl.yaml"
         configuration.write_text(yaml.safe_dump(self._configuration(programs, chosen)))
-        arguments: list[str | Path] = ["--config", configuration, "--name", self.cluster]
-        arguments += ["create", "cluster", "--kubeconfig", self.kubeconfig]
+        self._run_kwokctl("--config", configuration, "create", "cluster", "--kubeconfig", self.kubeconfig)
+
+    def _start_again(self) -> None:
+        """Start the programs that have ended; kwokctl leaves those alone that run."""
+        if self._kwokctl is None or processes.exit_code(self._kwokctl) is not None:  # else it is at it
+            self._run_kwokctl("start", "cluster")
+
+    def _run_kwokctl(self, *arguments: str | Path) -> None:
+        """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""
         # Nothing of the user's environment: KWOK_* variables, proxies and ~/.kube are not for this cluster.
         environment = {"HOME": self.folder, "KUBECONFIG": self.kubeconfig, "KWOK_WORKDIR": self.folder}
-        with (self.folder / "kwokctl.log").open("wb") as log:
+        with (self.folder / "kwokctl.log").open("ab") as log:
             self._kwokctl = subprocess.Popen(
-                [kwokctl, *arguments],
+                [self.folder / "bin" / "kwokctl", "--name", self.cluster, *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -311,7 +324,10 @@ class Kwok:
             except (Refused, Unreachable) as error:
                 observed = f": {error}"
             self._check_kwokctl()
-            self.check()
+            try:
+                self.check()
+            except _GaveUp:
+                self._start_again()
             time.sleep(pause)
         raise ClusterError(f"the kwok cluster did not start: {READY_WITHIN:g} s passed before {what}{observed}")
 
@@ -331,7 +347,8 @@ class Kwok:
         words = last_lines(self._home / "logs" / f"{name}.log")
         if "address already in use" in words:
             raise ports.PortTaken(f"{name} lost its port to another program: {words}")
-        raise ClusterError(f"{name} of the kwok cluster ended: {words}")
+        kind = _GaveUp if IMPATIENT in words else ClusterError
+        raise kind(f"{name} of the kwok cluster ended: {words}")
 
 
 def _done(step: Callable[[assets.LwsAssets], None], release: assets.LwsAssets) -> bool:
