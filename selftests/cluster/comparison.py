@@ -179,7 +179,7 @@ def _may_be_lost(expected: Manifest, seen: Seen) -> bool:
     new leader. Only later events of the leader or its workers make it look again: without workers there may be none.
     """
     is_of_group = expected["kind"] == "Service" and expected["metadata"]["name"] != seen.name
-    return is_of_group and seen.stored["spec"]["leaderWorkerTemplate"]["size"] == 1
+    return is_of_group and bool(seen.stored["spec"]["leaderWorkerTemplate"]["size"] == 1)
 
 
 def _replicas_in_rollout(manifest: Manifest, release: Release, partition: int) -> int:

@@ -31,7 +31,7 @@ from .generated_sets import KEPT, Case, Manifest, cases
 from .outcomes import QUIET, Cluster, is_large, nodes, parallel
 
 SEED = int(os.environ.get("SEATRIAL_MODEL_SEED", "0"))
-EXAMPLES = {"0.9.0": 360, "0.8.0": 100, "0.7.0": 100, "0.6.2": 100}
+EXAMPLES = {"0.9.0": 260, "0.8.0": 100, "0.7.0": 100, "0.6.2": 100}
 """How many sets are drawn for each release; about one in six of them is drawn twice."""
 
 QUICK = 3.0
