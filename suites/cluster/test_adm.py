@@ -92,7 +92,9 @@ def test_accepted(admission: Admission) -> Outcomes:
     if error is None:
         return
     if not_allowed(error):
-        raise CannotTell(f"the kubeconfig's user may not create {document.kind}", "the rights of rbac/deploy.yaml")
+        raise CannotTell(
+            f"the kubeconfig's user may not create {document.kind}", "the rights that `seatrial rbac deploy` prints"
+        )
     if unknown_to_quota(error):
         raise Blocked("ADM-05", f"the quota does not know {document.kind}")
     if is_leader_worker_set(document) and not_asked(error):

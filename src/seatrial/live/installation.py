@@ -203,7 +203,9 @@ class Installation:
         if self.probes is None:
             raise CannotTell(*MEANING[Capability.DRY_RUN])
         if not_allowed(self.probes.minimal.error):
-            raise CannotTell("the kubeconfig's user may not create LeaderWorkerSets", "the rights of rbac/deploy.yaml")
+            raise CannotTell(
+                "the kubeconfig's user may not create LeaderWorkerSets", "the rights that `seatrial rbac deploy` prints"
+            )
         return self.probes
 
     def endpoints(self, key: ServiceKey) -> int:
