@@ -13,8 +13,8 @@ from seatrial.live.resources import Resource
 Change = Callable[[str, LiveObject, LiveObject | None], None]
 """Told ADDED, MODIFIED or DELETED, the object, and what it was before."""
 
-_GONE = 410
 _PAUSE_S = 0.5
+_UNWATCHED_PAUSE_S = 3.0
 
 
 class Informer:
@@ -77,18 +77,17 @@ class Informer:
             try:
                 for type, raw in self._api.watch(self.resource, self.namespace, self._version, self._stop):
                     self._take(type, raw)
-                self.error = None
-            except ApiError as error:
-                if error.status != _GONE:
-                    self.error = error
+            except (ApiError, ClusterError) as error:
+                # A watch may end at any time: its version is too old, a load balancer cuts it, a server restarts.
+                # Whether something is wrong, the next list says.
                 self._again()
-            except ClusterError as error:
-                self.error = error
-                self._again()
+                # Who may list and not watch sees changes a little later.
+                forbidden = isinstance(error, ApiError) and error.forbidden
+                self._stop.wait(_UNWATCHED_PAUSE_S if forbidden else _PAUSE_S)
 
     def _again(self) -> None:
-        """After a broken watch: list anew once the server answers again."""
-        while not self._stop.wait(_PAUSE_S):
+        """List anew, again and again until the server answers."""
+        while not self._stop.is_set():
             try:
                 self._list()
             except (ApiError, ClusterError) as error:
@@ -98,6 +97,7 @@ class Informer:
             else:
                 self.error = None
                 return
+            self._stop.wait(_PAUSE_S)
 
     def _take(self, type: str, raw: dict[str, Any]) -> None:
         self._version = raw["metadata"].get("resourceVersion", self._version)
