@@ -125,7 +125,7 @@ def _count(text: str) -> int:
 
 def _cluster(arguments: argparse.Namespace) -> int:
     try:
-        from seatrial.live import command
+        from seatrial import cluster_command
     except ModuleNotFoundError as missing:
         if missing.name != "kubernetes":
             raise
@@ -134,7 +134,7 @@ def _cluster(arguments: argparse.Namespace) -> int:
     from seatrial.clusters.assets import LWS_VERSIONS
 
     version = arguments.lws or LWS_VERSIONS[-1]
-    return command.run(arguments.manifests, version, arguments.nodes, arguments.assets, arguments.kubeconfig)
+    return cluster_command.run(arguments.manifests, version, arguments.nodes, arguments.assets, arguments.kubeconfig)
 
 
 def _facts(markdown: bool) -> int:
