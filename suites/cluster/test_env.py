@@ -16,6 +16,8 @@ ANEW = "Delete the group's leader pod while the webhooks of LWS answer: the grou
 
 def _containers(group: LiveGroup) -> list[LiveContainer]:
     """The containers of the group's pods. Raises Blocked where there are none, CannotTell."""
+    if not group.wanted:
+        group.require(Standing.FORMED)
     if not group.pods:
         group.require(Standing.READY)
     return list(declared_containers(group))

@@ -30,13 +30,12 @@ def test_ready_leaders_are_endpoints(live_api_service: LiveApiService) -> Outcom
     service = live_api_service
     _need_ready_leader(service)
     reached = {one.uid for one in service.ready_endpoints}
-    ready = {uid: pod for uid, pod in service.leaders.items() if is_ready(pod)}
-    lacking = [pod.name for uid, pod in ready.items() if uid not in reached]
+    lacking = [pod.name for uid, pod in service.due.items() if uid not in reached]
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         yield Finding(
             service.object.place("spec", "selector"),
-            f"no endpoint leads to {', '.join(lacking[:3])}{more}, of {len(ready)} ready leaders",
+            f"no endpoint leads to {', '.join(lacking[:3])}{more}, of {len(service.due)} ready leaders",
             "every ready leader",
         )
     known = {*service.leaders, *service.workers, *service.leaving}

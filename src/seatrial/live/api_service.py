@@ -6,6 +6,7 @@ from typing import Any
 
 from seatrial.finding import Blocked, NotApplicable
 from seatrial.live.deployed import Deployed
+from seatrial.live.group import is_ready
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet, Standing
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import ENDPOINT_SLICES, PODS
@@ -100,6 +101,14 @@ class LiveApiService:
         for lws in self.leader_worker_sets:
             lws.require(Standing.CREATED)
         return {pod.uid: pod for lws in self.leader_worker_sets for pod in lws.leaders}
+
+    @property
+    def due(self) -> dict[str, LiveObject]:
+        """The ready leaders of the groups that have to be there."""
+        groups = (group for lws in self.leader_worker_sets for group in lws.groups if group.wanted)
+        return {
+            group.leader.uid: group.leader for group in groups if group.leader is not None and is_ready(group.leader)
+        }
 
     @cached_property
     def workers(self) -> dict[str, LiveObject]:

@@ -37,10 +37,12 @@ class Entrance:
         return self.object.place(*path)
 
     def departures(self) -> Iterator[Departure]:
-        """What its status says against it: path, observed, expected."""
+        """What its status says against it: path, observed, expected. Raises CannotTell where it says nothing."""
         if self.document.kind == "HTTPRoute":
             yield from _of_route(self.object)
         elif not self.object.each("status", "loadBalancer", "ingress"):
+            if self.document.kind == "Ingress":
+                raise CannotTell(f"{self.document.title} has no address; some controllers give none", "a request to it")
             yield ("status", "loadBalancer"), "it has no address", "the address of a load balancer"
 
 

@@ -82,7 +82,7 @@ def _key(holder: Any, step: str, *, make: bool) -> Any:
         return None
     field, picks, value = step.partition("=")
     if picks:
-        found = next((index for index, item in enumerate(holder) if item.get(field) == value), None)
+        found = next((index for index, item in enumerate(holder) if _at(item, field) == value), None)
         made: Any = {field: value}
     else:
         found = int(step) if step.isdigit() and int(step) < len(holder) else None
@@ -91,6 +91,12 @@ def _key(holder: Any, step: str, *, make: bool) -> Any:
         holder.append(made)
         return len(holder) - 1
     return found
+
+
+def _at(item: Any, field: str) -> Any:
+    for step in field.split("."):
+        item = item.get(step) if isinstance(item, dict) else None
+    return item
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,11 +104,13 @@ class LiveGroup:
 
     @cached_property
     def lacking(self) -> list[str]:
-        """Names of pods that have to be there by now.
+        """Names of pods that have to be there by now, and are not.
 
         A pod whose predecessor of that name has not gone yet cannot be there, nor can workers without their leader;
         with startupPolicy LeaderReady workers wait for a ready leader, and for exclusive placement for one on a node.
         """
+        if not self.wanted:
+            return []
         if self.leader is None:
             return [] if any(pod.name == self.leader_name for pod in self.leaving) else [*self.expected]
         if self.lws.waits_for_leader(self.leader):
@@ -116,10 +118,15 @@ class LiveGroup:
         there = {pod.name for pod in (*self.pods, *self.leaving)}
         return [name for name in self.expected if name not in there]
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it has to be there: it is one of the replicas, or a rollout needs it for a while."""
+        return self.index < self.lws.replicas or self.lws.surging
+
     @cached_property
     def surplus(self) -> list[str]:
         """Names of pods that should not be there."""
-        return [pod.name for pod in self.pods if pod.name not in self.expected]
+        return [pod.name for pod in self.pods if not self.wanted or pod.name not in self.expected]
 
     @property
     def formed(self) -> bool:

@@ -234,7 +234,9 @@ class LiveLeaderWorkerSet:
         return {
             one.labels[keys.REVISION]: {**self.raw, "spec": {**_spec(self.raw), **mapping(one.at("data", "spec"))}}
             for one in found
-            if one.labels.get(keys.NAME) == self.name and keys.REVISION in one.labels
+            if (one.owner or {}).get("kind") == LEADER_WORKER_SETS.kind
+            and one.labels.get(keys.NAME) == self.name
+            and keys.REVISION in one.labels
         }
 
     def _expansion(self, revision: str, release: Release | None = None) -> Expansion:
