@@ -146,6 +146,16 @@ def test_certificates_that_are_none(write: Write) -> None:
     assert "client-certificate-data: it is not base64 of PEM" in said
 
 
+def test_expired_client_certificate(write: Write) -> None:
+    user = {"client-certificate": str(CERTIFICATES / "expired.pem"), "client-key-data": SECRET}
+    assert "user me: its client certificate expired on 2024-02-01 00:00 UTC" in line(write(config(user=user)))
+
+
+def test_client_certificate_without_key(write: Write) -> None:
+    user = {"client-certificate": str(CERTIFICATES / "authority.pem")}
+    assert "a client certificate without its client-key" in line(write(config(user=user)))
+
+
 def test_removed_way_of_logging_in(write: Write) -> None:
     said = line(write(config(user={"auth-provider": {"name": "gcp", "config": {"access-token": SECRET}}})))
     assert "auth-provider gcp is no longer part of Kubernetes" in said
