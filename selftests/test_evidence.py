@@ -193,7 +193,7 @@ def test_what_is_no_secret_stays(tmp_path: Path, folder: Path) -> None:
         {"name": "PROXY", "value": "http://<redacted>@proxy:3128"},
         {"name": "API_KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "api-key"}}},
     ]
-    secret = yaml.safe_load(written["declared-secrets-as-declared.yaml"])
+    secret = yaml.safe_load(written["declared-secret.yaml"])
     assert secret["metadata"]["name"] == "keys"
     assert (list(secret["stringData"]), list(secret["data"])) == (["api-key"], ["other"])
     assert "keep me" in written["declared-configmap.yaml"]
@@ -227,7 +227,7 @@ def test_a_later_run_replaces_and_never_mixes(tmp_path: Path, folder: Path) -> N
         deployed(tmp_path, objects={NODES: [{"kind": "Node", "metadata": {"name": "n"}}]}), folder, "NOD-01"
     )
     assert {file for file in texts(folder) if file.endswith(".yaml")} == {
-        "nodes.yaml", "declared-secrets-as-declared.yaml",
+        "nodes.yaml", "declared-secret.yaml",
     }  # fmt: skip
     assert [path.name for path in folder.parent.iterdir()] == ["set"]
 

@@ -139,8 +139,8 @@ def test_what_was_planted_was_looked_at(place: Path) -> None:
     """Else the test above would be content with evidence that says nothing."""
     folder = place / "out" / "evidence" / "set" / "set"
     declared = (folder / "declared-configmap.yaml").read_text()
-    assert "<redacted kubeconfig>" in declared
-    assert "api-key: <redacted>" in (folder / "declared-secrets-as-declared.yaml").read_text()
+    assert "<redacted-kubeconfig>" in declared
+    assert "api-key: <redacted>" in (folder / "declared-secret.yaml").read_text()
     assert "Planted  x1  login with --password=<redacted> failed" in (folder / "events.txt").read_text()
     assert '"msg":"planted","password":"<redacted>"' in (folder / "logs" / "lws-manager.log").read_text()
     pods = (folder / "pods.yaml").read_text()

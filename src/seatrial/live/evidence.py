@@ -170,7 +170,7 @@ class _Gathering:
         by_kind: dict[str, list[dict[str, Any]]] = {}
         for document in self._deployed.manifests.documents:
             if document.kind == "Secret" and not document.group:
-                by_kind.setdefault("secrets-as-declared", []).append(document.value)
+                by_kind.setdefault("secret", []).append(document.value)
             elif document.kind not in known:
                 try:
                     live = self._deployed.live(document)
@@ -180,7 +180,8 @@ class _Gathering:
                 if live is not None:
                     by_kind.setdefault(document.kind.lower(), []).append(live.raw)
         for kind, found in by_kind.items():
-            self._write_objects(f"declared-{kind}.yaml", f"what the set declares: {kind}", found)
+            what = "as they are in the manifests" if kind == "secret" else "as they are on the cluster"
+            self._write_objects(f"declared-{kind}.yaml", f"what else the set declares, {what}", found)
 
     def _kind(self, resource: Resource, namespaces: tuple[str | None, ...]) -> None:
         found = [one for namespace in namespaces for one in self._view.all(resource, namespace)]

@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from seatrial.workload.credentials import is_placeholder, is_secret_name
@@ -27,15 +28,15 @@ _OURS = re.compile(r"(^|\.)(k8s|kubernetes)\.io/")
 """Labels and annotations of Kubernetes and LWS, such as the hash in `leaderworkerset.sigs.k8s.io/group-key`."""
 # No value: nothing, a switch, a reference that somebody else fills in, what was taken out before.
 _NO_VALUE = re.compile(
-    r"\s*|none|null|nil|true|false|\*+|<redacted>|\$\([\w.-]+\)|\$\{[\w.:?+-]+\}|\$\w+", re.IGNORECASE
+    r"\s*|none|null|nil|true|false|\*+|<redacted[\w-]*>|\$\([\w.-]+\)|\$\{[\w.:?+-]+\}|\$\w+", re.IGNORECASE
 )
 _NUMBER = re.compile(r"[\d.,]+%?")
 
-_NAME = r"[A-Za-z_](?:[\w./-]{0,100})"
+_NAME = r"[A-Za-z_](?:[\w./-]{0,200})"
 _QUOTE = r"(?P<quote>\\*[\"'])"
 # A quote that is never closed ends with its line: messages are cut off.
 _VALUE = rf"(?:{_QUOTE}(?P<quoted>(?:(?!(?P=quote))(?:\\.|.))*)(?:(?P=quote)|$)|(?P<bare>[^\s,;&\"'}}\])]+))"
-_ASSIGNED = re.compile(rf"(?P<lead>(?P<name>{_NAME})\\*[\"']?[ \t]*(?::=|=>|[:=])[ \t]*){_VALUE}", re.MULTILINE)
+_ASSIGNED = re.compile(rf"(?P<lead>(?<!\w)(?P<name>{_NAME})\\*[\"']?[ \t]*(?::=|=>|[:=])[ \t]*){_VALUE}", re.MULTILINE)
 _FLAG = re.compile(rf"(?P<lead>(?<![\w-])--?(?P<name>{_NAME})\\*[\"']?,?[ \t]+){_VALUE}", re.MULTILINE)
 _VARIABLE = re.compile(
     rf"(?P<lead>\bname\\*[\"']?\s*[:=]\s*\\*[\"']?(?P<name>{_NAME})\\*[\"']?[,\s]+\\*[\"']?value\\*[\"']?\s*[:=]\s*)"
@@ -57,20 +58,21 @@ _BODY = r"(?:[A-Za-z0-9+/=\s]|\\n|\\r)*"
 _SHAPES = tuple(
     (re.compile(pattern, flags), instead)
     for pattern, instead, flags in (
-        (r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", "<redacted PEM>", re.DOTALL),
-        (rf"\A{_BODY}-----END [A-Z0-9 ]+-----", "<redacted PEM>", 0),  # its beginning was cut off
-        (r"LS0tLS1CRUdJTi[A-Za-z0-9+/=]*", "<redacted PEM>", 0),  # base64 of -----BEGIN
+        (r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", "<redacted-PEM>", re.DOTALL),
+        (rf"\A{_BODY}-----END [A-Z0-9 ]+-----", "<redacted-PEM>", 0),  # its beginning was cut off
+        (r"LS0tLS1CRUdJTi[A-Za-z0-9+/=]*", "<redacted-PEM>", 0),  # base64 of -----BEGIN
         (r"(\bauthorization\\*[\"']?\s*[:=]\s*(?:\[|\\*[\"'])*)(?:(?:basic|bearer|token|digest)\s+)?[^\s\"'\\\],]+",
          r"\1<redacted>", re.IGNORECASE),
         (r"\b(bearer\s+)(?!tokens?\b|auth\w*\b|<)[^\s\"'\\,;]{6,}", r"\1<redacted>", re.IGNORECASE),
         (r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)*", MARK, 0),  # a JSON Web Token
         (r"\b(?:hf_[A-Za-z0-9]{16,}|sk-[\w-]{12,}|gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}"
          r"|xox[abps]-[\w-]{10,}|AKIA[A-Z0-9]{12,}|AKID[A-Za-z0-9]{28,}|ms-[0-9a-f]{8}-[0-9a-f-]{20,})", MARK, 0),
-        (r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]+@", r"\1<redacted>@", re.IGNORECASE),
+        (r"(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/@\"'<>]+@", r"\1<redacted>@", re.IGNORECASE),
     )
 )  # fmt: skip
 _KUBECONFIG = re.compile(r"\bkind\"?\s*:\s*[\"']?Config\b[\"']?")
 _USERS = re.compile(r"\busers\"?\s*:")
+_KUBECONFIG_MARK = "<redacted-kubeconfig>"
 
 
 class Redactor:
@@ -90,6 +92,8 @@ class Redactor:
         """Take this value out wherever it stands, as it is, in base64, and as a string of JSON."""
         if len(value.strip()) < _SHORTEST or _NO_VALUE.fullmatch(value) or is_placeholder(value):
             return
+        if MARK[:-1] in value:
+            return  # a part of it was taken out already
         plain = value.strip()
         forms = {value, plain, json.dumps(plain)[1:-1]} | {_base64(one) for one in (value, plain, f"{plain}\n")}
         if not forms <= self._values:
@@ -122,9 +126,6 @@ class Redactor:
         return found
 
     def _text(self, text: str) -> str:
-        if _KUBECONFIG.search(text) and _USERS.search(text):
-            self._take_named(text)  # for what can be learnt from it
-            return "<redacted kubeconfig>"
         for shape, instead in _SHAPES:
             text = shape.sub(instead, text)
         return self._take_known(self._take_named(text))
@@ -218,13 +219,13 @@ class Redactor:
                 inner = json.loads(text)
             except (ValueError, RecursionError):
                 return self.text(text)
-            if _KUBECONFIG.search(text) and _USERS.search(text):
-                self.object(inner)
-                return "<redacted kubeconfig>"
-            return json.dumps(self.object(inner), ensure_ascii=False, separators=(",", ":"))
-        return self.text(text)
+            redacted = json.dumps(self.object(inner), ensure_ascii=False, separators=(",", ":"))
+            return _KUBECONFIG_MARK if _is_kubeconfig(text) else redacted
+        redacted = self.text(text)  # learns from what is left out as a whole, too
+        return _KUBECONFIG_MARK if _is_kubeconfig(text) else redacted
 
 
+@lru_cache(4096)
 def names_secret(name: str) -> bool:
     """Whether a variable, flag, field or header of this name holds a secret. `key` alone names half of Kubernetes."""
     bare = name.strip("-").rpartition(".")[2] if "/" not in name else name
@@ -244,6 +245,10 @@ def of(documents: Iterable[Any]) -> Redactor:
 def _is_count(name: str, value: str) -> bool:
     """Engines count tokens: `#new-token: 7`. A password may be a number."""
     return bool(_NUMBER.fullmatch(value)) and name.lower().endswith(("token", "tokens", "key", "keys"))
+
+
+def _is_kubeconfig(text: str) -> bool:
+    return bool(_KUBECONFIG.search(text) and _USERS.search(text))
 
 
 def _base64(text: str) -> str:
