@@ -11,6 +11,9 @@ T = TypeVar("T")
 _LONGEST_PAUSE_S = 1.0
 _SHORTEST_PAUSE_S = 0.02
 """A rollout of a fleet changes something every millisecond; looking that often would slow it down."""
+_SHARE = 0.05
+_LONGEST_REST_S = 5.0
+"""Looking may take this share of a wait, unless the rest in between would become longer than that."""
 
 
 class Pulse:
@@ -57,12 +60,13 @@ def eventually(
     """Observe again and again until `expect` holds.
 
     `stop_if` names a state from which it cannot come any more, and ends the wait at once; None goes on. With `pulse`
-    the next observation is made when something has changed, and at least once a second. Whatever `observe` raises ends
-    the wait.
+    the next observation is made when something has changed, and at least once a second; less often where observing
+    takes long. Whatever `observe` raises ends the wait.
     """
     started = time.monotonic()
     while True:
         seen = pulse.count if pulse else 0
+        began = time.monotonic()
         observed = observe()
         waited = time.monotonic() - started
         if expect(observed):
@@ -72,7 +76,9 @@ def eventually(
             return Waited(False, observed, waited, reason)
         if waited >= deadline_s:
             return Waited(False, observed, waited)
+        looking = time.monotonic() - began
         longest = min(_LONGEST_PAUSE_S, deadline_s - waited)
-        time.sleep(min(_SHORTEST_PAUSE_S if pulse else 0.2, longest))
+        rest = max(_SHORTEST_PAUSE_S if pulse else 0.2, looking * (1 / _SHARE - 1))
+        time.sleep(min(rest, _LONGEST_REST_S, deadline_s - waited))
         if pulse:
             pulse.wait(seen, longest)

@@ -140,7 +140,7 @@ class LiveGroup:
 
     @property
     def ready(self) -> bool:
-        return self.complete and all(is_ready(pod) for pod in self.pods)
+        return all(is_ready(pod) for pod in self.pods) and self.complete
 
     @property
     def unplaced(self) -> list[LiveObject]:

@@ -182,7 +182,9 @@ def _sequence(length: int, pods: int, make: Callable[[int], T]) -> Sequence[T]:
 
 def _of_each(groups: Sequence[Group], pick: Callable[[Group], dict[str, Any] | None]) -> Sequence[dict[str, Any]]:
     """One child of each group, all of which have it."""
-    return _sequence(len(groups), len(groups), lambda i: pick(groups[i]) or {})
+    if isinstance(groups, tuple):
+        return tuple(pick(group) or {} for group in groups)
+    return Lazy(len(groups), lambda i: pick(groups[i]) or {})
 
 
 def _services(plan: Plan, groups: Sequence[Group]) -> Sequence[dict[str, Any]]:
