@@ -50,7 +50,7 @@ def _finding(wrong: list[LiveContainer], name: str, expected: str) -> Finding:
 )
 def test_group_size(live_group: LiveGroup) -> Outcomes:
     """`LWS_GROUP_SIZE` MUST equal `size` in every container of a group."""
-    name, size = keys.GROUP_SIZE_ENV, str(len(live_group.expected))
+    name, size = keys.GROUP_SIZE_ENV, str(len(live_group.names))
     for wrong in by_pod(one for one in _containers(live_group) if one.value(name) != size):
         yield _finding(wrong, name, size)
 

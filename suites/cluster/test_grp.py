@@ -31,7 +31,7 @@ def test_available(live_lws: LiveLeaderWorkerSet) -> Outcomes:
         yield Finding(live_lws.place("status", *path), observed, expected)
     for group in live_lws.groups:
         unready = [pod.name for pod in group.pods if not is_ready(pod)]
-        gone = [name for name in group.expected if name not in {pod.name for pod in group.pods}]
+        gone = sorted(set(group.names) - {pod.name for pod in group.pods})
         if unready or gone:
             parts = [
                 f"{word}: {', '.join(names[:5])}" for word, names in (("not ready", unready), ("absent", gone)) if names
@@ -57,9 +57,9 @@ def test_every_pod(live_lws: LiveLeaderWorkerSet) -> Outcomes:
         parts += [f"has {', '.join(group.surplus[:5])} too much"] * bool(group.surplus)
         if parts:
             reason = told.get(group.leader_name) or told.get(live_lws.name) if group.lacking else None
-            observed = f"group {group.index} has {len(group.pods)} of {len(group.expected)} pods: {', '.join(parts)}"
+            observed = f"group {group.index} has {len(group.pods)} of {len(group.names)} pods: {', '.join(parts)}"
             yield Finding(
-                live_lws.place(), f"{observed} ({reason})" if reason else observed, f"{len(group.expected)} pods"
+                live_lws.place(), f"{observed} ({reason})" if reason else observed, f"{len(group.names)} pods"
             )
     for stray in live_lws.strays:
         yield Finding(stray.place("metadata", "labels"), f"it is called {stray.name}", f"a pod of a {live_lws.title}")
@@ -262,7 +262,7 @@ def test_one_revision(live_group: LiveGroup) -> Outcomes:
     """Leader and workers of one group MUST carry the same template revision."""
     _need_pods(live_group)
     lws, workers = live_group.lws, live_group.stateful_set
-    members = [pod for pod in live_group.pods if pod.name in live_group.expected]
+    members = [pod for pod in live_group.pods if pod.name in live_group.names]
     for one in (*members, *([workers] if workers is not None else ())):
         found = one.labels.get(keys.REVISION)
         if found != live_group.revision:
@@ -294,7 +294,7 @@ def test_scheduled(live_group: LiveGroup) -> Outcomes:
             f"{waiting[0].name} waits for a node for less than {placement.SCHEDULING_S:.0f} s", "a later run"
         )
     for reason, pods in placement.by_reason(deployed, due).items():
-        placed = f"{len(live_group.pods) - len(waiting)} of {len(live_group.expected)} pods are placed"
+        placed = f"{len(live_group.pods) - len(waiting)} of {len(live_group.names)} pods are placed"
         names = ", ".join(pod.name for pod in pods[:3]) + (f" and {len(pods) - 3} more" if len(pods) > 3 else "")
         yield Finding(
             live_group.lws.place(), f"group {live_group.index}, {placed}; {names}: {reason}", "a node for each"

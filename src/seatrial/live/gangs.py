@@ -26,7 +26,7 @@ def departures(group: LiveGroup) -> Iterator[tuple[Place, str, str]]:
         yield lws.place(), f"group {group.index} has {len(made)} PodGroups", "one"
         return
     pod_group = made[0]
-    least = 1 if lws.startup_policy == "LeaderReady" else len(group.expected)
+    least = 1 if lws.startup_policy == "LeaderReady" else len(group.names)
     if pod_group.at("spec", "minMember") != least:
         place = pod_group.place("spec", "minMember")
         yield place, f"minMember {pod_group.at('spec', 'minMember')}", f"{least}, the pods of the group"

@@ -77,6 +77,12 @@ class LiveGroup:
         return [self.lws.expected_group(self.index, self.revision, one) for one in others]
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the pods that it has to have, its leader's first; worked out without making the pods."""
+        size = self.lws.size_of(self.revision)
+        return (self.leader_name, *(f"{self.leader_name}-{worker}" for worker in range(1, size)))
+
+    @cached_property
     def expected(self) -> dict[str, Pod]:
         """The pods that the controller has to make for this group, by name."""
         return {pod.name: pod for pod in (self.expansion.leader, *self.expansion.workers)}
@@ -112,11 +118,11 @@ class LiveGroup:
         if not self.wanted:
             return []
         if self.leader is None:
-            return [] if any(pod.name == self.leader_name for pod in self.leaving) else [*self.expected]
+            return [] if any(pod.name == self.leader_name for pod in self.leaving) else [*self.names]
         if self.lws.waits_for_leader(self.leader):
             return []
         there = {pod.name for pod in (*self.pods, *self.leaving)}
-        return [name for name in self.expected if name not in there]
+        return [name for name in self.names if name not in there]
 
     @property
     def wanted(self) -> bool:
@@ -126,7 +132,7 @@ class LiveGroup:
     @cached_property
     def surplus(self) -> list[str]:
         """Names of pods that should not be there."""
-        return [pod.name for pod in self.pods if not self.wanted or pod.name not in self.expected]
+        return [pod.name for pod in self.pods if not self.wanted or pod.name not in self.names]
 
     @property
     def formed(self) -> bool:
@@ -136,7 +142,7 @@ class LiveGroup:
     @property
     def complete(self) -> bool:
         """Whether it has exactly its pods."""
-        return {pod.name for pod in self.pods} == set(self.expected)
+        return {pod.name for pod in self.pods} == set(self.names)
 
     @property
     def ready(self) -> bool:

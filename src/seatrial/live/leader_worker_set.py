@@ -66,7 +66,7 @@ class LiveLeaderWorkerSet:
 
     @property
     def size(self) -> int:
-        return int((_spec(self.raw).get("leaderWorkerTemplate") or {}).get("size", 1))
+        return self.size_of(self.revision)
 
     @property
     def restart_policy(self) -> str:
@@ -213,6 +213,11 @@ class LiveLeaderWorkerSet:
         if index < self.replicas:
             return self._expansion(revision, release).groups[index]
         return self._expand(revision, release, [index]).groups[0]
+
+    def size_of(self, revision: str) -> int:
+        """Pods of a group of a revision; of the current one where nobody knows."""
+        raw = self.of_revision(revision) or self.raw
+        return int((_spec(raw).get("leaderWorkerTemplate") or {}).get("size", 1))
 
     def knows(self, revision: str) -> bool:
         """Whether it is known what the template of a revision says."""
