@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +24,12 @@ from seatrial.live.objects import LiveObject
 from seatrial.live.redaction import Redactor, names_secret
 from seatrial.live.resources import EVENTS, MUTATING, NODES, PODS, Resource
 from seatrial.manifest_set import load_texts
+from seatrial.report import terminal
+from seatrial.report.tally import Tally
 from seatrial.target import Target
+from seatrial.verdict import Verdict
 
+ROOT = Path(__file__).parents[1]
 SECRETS = {
     "opaque": "zebra-quartz-71",
     "encoded": "umbrella lantern 5",
@@ -383,3 +390,30 @@ _JSON = st.recursive(
 def test_any_object_can_be_redacted_and_what_is_redacted_stays_as_it_is(value: Any) -> None:
     once = Redactor().object(value)
     assert Redactor().object(once) == once
+
+
+def test_the_terminal_names_a_set_s_evidence_once() -> None:
+    tally = Tally()
+    for number, text in enumerate(
+        ["out/evidence/a/set", "out/evidence/a/set", "out/evidence/a/LIF-01", "not gathered: out: No space left"]
+    ):
+        row = {"set": "a", "evidence": text, "waived": [], "requirement": f"X-{number}"}
+        tally.add(f"X-{number}", "a", Verdict.FAILED, row)
+    tally.add("X-9", "b", Verdict.FAILED, {"set": "b", "waived": [], "requirement": "X-9"})
+    assert list(terminal.evidence_of(tally, "a")) == ["out/evidence/a", "not gathered: out: No space left"]
+    assert list(terminal.evidence_of(tally, "b")) == []
+
+
+@pytest.mark.parametrize("more", [[], ["-n", "1"]], ids=["one process", "pytest-xdist"])
+def test_a_run_discards_the_evidence_of_the_former_one(tmp_path: Path, folder: Path, more: list[str]) -> None:
+    if more:
+        pytest.importorskip("xdist")
+    evidence.gather(deployed(tmp_path), folder, "GRP-01")
+    (tmp_path / "evidence" / "notes.txt").write_text("mine")
+    command = [sys.executable, "-m", "pytest", "-p", "seatrial.plugin", "-p", "no:cacheprovider", "-m", "static"]
+    command += [str(ROOT / "suites/static"), "-k", "ARG-01", "--rootdir", str(tmp_path), *more]
+    command += ["--manifests", str(ROOT / "manifests/deepseek-r1-tke"), "--report-dir", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True, timeout=60)
+    assert (tmp_path / "results.jsonl").exists(), done.stdout + done.stderr
+    assert [path.name for path in (tmp_path / "evidence").iterdir()] == ["notes.txt"]

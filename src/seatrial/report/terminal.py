@@ -176,14 +176,14 @@ def _counts(page: _Page, tally: Tally, complete: bool) -> None:
         colour = next((_COLOUR.get(verdict, "yellow") for verdict in Verdict if counts[verdict]), "yellow")
         for number, part in enumerate(_wrap(words, max(page.width - wide - 2, 20))):
             page.line(f"{name if number == 0 else '':<{wide}}  {part}".replace(_JOINT, " "), colour)
-        for text in _evidence(tally, name):
+        for text in evidence_of(tally, name):
             page.line(f"{'':<{wide}}  evidence: {text}")
     if len(names) < len(tally.counts):
         so_far = "" if complete else " so far"
         page.line(f"… and {len(tally.counts) - len(names)} more sets in which everything is right{so_far}", "green")
 
 
-def _evidence(tally: Tally, name: str) -> Iterator[str]:
+def evidence_of(tally: Tally, name: str) -> Iterator[str]:
     """Where a set's evidence is, once: the folder that holds all of it; and why some is not there."""
     texts = dict.fromkeys(row["evidence"] for row in tally.open if row["set"] == name and row.get("evidence"))
     folders = [text for text in texts if not text.startswith("not gathered")]
