@@ -20,6 +20,8 @@ from seatrial.workload.serving import groups
 
 WAIT_S = 120.0
 """How long a set may take to become available on a cluster where nothing runs inside the pods, in seconds."""
+POD_S = 0.5
+"""What each pod adds, in seconds: two busy cores play the control plane, and a fleet is made pod by pod."""
 LOADING_S = 3600.0
 """The same for pods that load a model and do not say how long they may take: 641 GiB at 200 MB/s and something."""
 _GRACE_S = 30.0
@@ -40,7 +42,7 @@ def patience_s(manifests: ManifestSet, *, real: bool) -> float:
     `real` where containers run.
     """
     if not real:
-        return WAIT_S
+        return WAIT_S + POD_S * sum(lws.replicas * lws.size for lws in leader_worker_sets(manifests))
     budgets = [startup_budget(group.leader) for group in groups(manifests)]
     starts = [LOADING_S if budget is None else float(budget.budget_s) for budget in budgets]
     stops = [
