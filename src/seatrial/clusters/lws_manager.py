@@ -6,6 +6,7 @@ Source: pkg/config and cmd/main.go of kubernetes-sigs/lws, 0.6.2 to 0.9.0.
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -32,6 +33,8 @@ SETS = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/default/leaderworkersets"
 READY_WITHIN = 60.0
 """Seconds from the start of the process until its webhooks must decide."""
 POLL = 0.05
+_DESCRIPTION = re.compile(rb"^( *)description: \S.*\n(?:\1 .*\n|\n)*", re.MULTILINE)
+"""A text in a block mapping, with its further lines, which are indented more. A field of that name has no text."""
 
 
 class LwsManager:
@@ -49,8 +52,8 @@ class LwsManager:
     def install(self, assets: LwsAssets) -> None:
         """Make the CRDs of the release, or replace those of another. `installed` tells when they are served."""
         for path in assets.crds:
-            # Not parsed, as the CRD has 1.3 MB.
-            self.server.put(CRDS, _crd_name(path), path.read_bytes())
+            # Not parsed, as the CRD has 1.3 MB; two thirds of them are descriptions, which the server would parse.
+            self.server.put(CRDS, _crd_name(path), without_descriptions(path.read_bytes()))
 
     def installed(self, assets: LwsAssets) -> bool:
         return all(_established(self.server.get(f"{CRDS}/{_crd_name(path)}")) for path in assets.crds)
@@ -155,6 +158,11 @@ def _configuration(port: Mapping[str, int], certificates: Path) -> dict[str, Any
         "metrics": {"bindAddress": "0"},
         "health": {"healthProbeBindAddress": f"127.0.0.1:{port['health']}"},
     }
+
+
+def without_descriptions(crd: bytes) -> bytes:
+    """The YAML of a CRD as controller-gen writes it, less what is for human readers only."""
+    return _DESCRIPTION.sub(b"", crd)
 
 
 def _crd_name(path: Path) -> str:
