@@ -8,6 +8,7 @@ import http.client
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ Object = Mapping[str, Any]
 
 TIMEOUT = 30.0
 """Seconds for one answer."""
+KEPT_FOR = 30.0
+"""Seconds for which a connection that nobody uses is kept; the API server itself closes it after 90."""
 
 # CRDs have a megabyte of YAML: the C parser needs a tenth of the time, where PyYAML has it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -60,6 +63,7 @@ class ApiServer:
         self.credentials = credentials
         self._context: ssl.SSLContext | None = None
         self._connection: http.client.HTTPSConnection | None = None
+        self._used = 0.0
 
     def request(self, method: str, path: str, body: Object | bytes | None = None, *, kind: str = "json") -> Any:
         """The decoded answer. `kind` is the media type of the body, below application/.
@@ -143,6 +147,9 @@ class ApiServer:
                 self._context = self.credentials.context()
             except OSError as error:
                 raise Unreachable(f"certificates not readable (yet): {error}") from error
+        if time.monotonic() - self._used > KEPT_FOR:
+            self.close()
+        self._used = time.monotonic()
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(
                 "127.0.0.1", self.port, timeout=TIMEOUT, context=self._context
