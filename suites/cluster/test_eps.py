@@ -15,7 +15,9 @@ SELECTOR = 'Select leaders by leaderworkerset.sigs.k8s.io/worker-index: "0", and
 
 
 def _need_ready_leader(service: LiveApiService) -> None:
-    """Raises Blocked where nobody could be an endpoint."""
+    """Raises Blocked where nobody could be an endpoint, NotApplicable where nobody has to be."""
+    if not any(lws.replicas for lws in service.leader_worker_sets):
+        raise NotApplicable("the set has no group for now")
     if not any(is_ready(pod) for pod in service.leaders.values()):
         raise Blocked("GRP-01", "no leader is ready")
 

@@ -79,8 +79,14 @@ class LiveGroup:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The names of the pods that it has to have, its leader's first; worked out without making the pods."""
-        size = self.lws.size_of(self.revision)
+        size = self.lws.size_of(self.revision) or self._stated_size
         return (self.leader_name, *(f"{self.leader_name}-{worker}" for worker in range(1, size)))
+
+    @property
+    def _stated_size(self) -> int:
+        """The size that the leader is annotated with, for a group of a template that nobody knows any more."""
+        stated = self.leader.annotations.get(keys.SIZE, "") if self.leader is not None else ""
+        return int(stated) if stated.isascii() and stated.isdigit() else self.lws.size
 
     @cached_property
     def expected(self) -> dict[str, Pod]:

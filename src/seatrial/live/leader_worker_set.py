@@ -66,7 +66,7 @@ class LiveLeaderWorkerSet:
 
     @property
     def size(self) -> int:
-        return self.size_of(self.revision)
+        return _size(self.raw)
 
     @property
     def restart_policy(self) -> str:
@@ -214,10 +214,10 @@ class LiveLeaderWorkerSet:
             return self._expansion(revision, release).groups[index]
         return self._expand(revision, release, [index]).groups[0]
 
-    def size_of(self, revision: str) -> int:
-        """Pods of a group of a revision; of the current one where nobody knows."""
-        raw = self.of_revision(revision) or self.raw
-        return int((_spec(raw).get("leaderWorkerTemplate") or {}).get("size", 1))
+    def size_of(self, revision: str) -> int | None:
+        """Pods of a group of a revision, None where nobody knows."""
+        raw = self.of_revision(revision)
+        return None if raw is None else _size(raw)
 
     def knows(self, revision: str) -> bool:
         """Whether it is known what the template of a revision says."""
@@ -339,6 +339,10 @@ def _rank(pod: LiveObject) -> tuple[int, str]:
 def _spec(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     spec = raw.get("spec")
     return spec if isinstance(spec, dict) else {}
+
+
+def _size(raw: Mapping[str, Any]) -> int:
+    return int((_spec(raw).get("leaderWorkerTemplate") or {}).get("size", 1))
 
 
 def _observed(live: LiveObject) -> bool:
