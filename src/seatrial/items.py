@@ -131,7 +131,9 @@ class ClusterItem(RequirementItem):
         try:
             return [self.config.stash[CLUSTER].judge(self.requirement, self.set)]
         except ClusterError as problem:
-            pytest.exit(printable(str(problem)), returncode=pytest.ExitCode.USAGE_ERROR)
+            from seatrial.live.redaction import Redactor
+
+            pytest.exit(printable(Redactor().text(str(problem))), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def _lines(requirement: Requirement, judgements: list[Judgement]) -> Iterator[str]:
