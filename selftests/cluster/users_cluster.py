@@ -6,15 +6,20 @@ kwok plays the kubelets; the API server says that it is TKE's, as its version te
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
-from seatrial import defects
+import yaml
+
+from seatrial import catalogue, defects, shipped
+from seatrial.cluster_trial import ClusterTrial
 from seatrial.clusters import kwok
 from seatrial.clusters.dressing import dress
 from seatrial.clusters.kubeconfig import client
 from seatrial.clusters.kwok import Kwok
 from seatrial.clusters.leftovers import Run
+from seatrial.judge import Judgement
 from seatrial.live import deploy, faults, own_namespace
 from seatrial.live.api import Api
 from seatrial.live.deployed import Deployed
@@ -23,10 +28,14 @@ from seatrial.live.live_view import LiveView
 from seatrial.live.objects import LiveObject
 from seatrial.live.offer import Patience
 from seatrial.live.provisioning import Provisioning
-from seatrial.live.resources import Resource
+from seatrial.live.resources import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Resource
+from seatrial.live.settings import Settings
 from seatrial.live.settling import settle
 from seatrial.manifest_set import ManifestSet
+from seatrial.trial import Trial
+from seatrial.verdict import Verdict
 
+ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 NAMESPACE = "llm"
 WAIT_S = 60.0
 
@@ -119,3 +128,79 @@ def users_cluster(
         found = UsersCluster(provider, api, view, manifests, files(name, folder))
         found.settle()
         yield found
+
+
+# Judging it, as `pytest -m cluster --kubeconfig` does.
+
+REQUIREMENTS = [one for one in catalogue.requirements("cluster") if not one.disruptive]
+FINE = (Verdict.PASSED, Verdict.CANNOT_TELL, Verdict.NOT_APPLICABLE)
+
+
+def judge(
+    users: UsersCluster,
+    report: Path,
+    *,
+    named: bool = True,
+    kubeconfig: Path | None = None,
+    namespace: str = NAMESPACE,
+    wait_s: float | None = None,
+) -> dict[str, Judgement]:
+    """What every requirement that only reads says. Raises ClusterError, UsageError."""
+    trial = ClusterTrial(
+        Trial([str(users.folder)], None, namespace, None, date(2026, 11, 25)),
+        Settings(kubeconfig=kubeconfig or users.kubeconfig, namespace=namespace, named=named, wait_s=wait_s),
+        report,
+    )
+    trial.check()
+    try:
+        return {one.id: trial.judge(one, name) for one in REQUIREMENTS for name in trial.names}
+    finally:
+        trial.leave()
+
+
+def told(judgement: Judgement) -> str:
+    return f"{judgement.verdict}: {judgement.reason or [(f.object, f.path, f.observed) for f in judgement.findings]}"
+
+
+def not_fine(found: dict[str, Judgement]) -> dict[str, str]:
+    return {id: told(one) for id, one in found.items() if one.verdict not in FINE}
+
+
+def account(users: UsersCluster, name: str, folder: Path, rules: Sequence[dict[str, Any]]) -> Path:
+    """A kubeconfig of a service account that has these rights everywhere and no others."""
+    users.api.create(ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}, "default")
+    grant(users, name, rules)
+    binding = {
+        "apiVersion": CLUSTER_ROLE_BINDINGS.api_version,
+        "kind": CLUSTER_ROLE_BINDINGS.kind,
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": CLUSTER_ROLES.group, "kind": "ClusterRole", "name": name},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
+    }
+    users.api.create(CLUSTER_ROLE_BINDINGS, binding)
+    token = users.api._json(
+        "POST", ACCOUNTS.path("default", name, "token"), None, {"spec": {"expirationSeconds": 3600}}
+    )
+    config = yaml.safe_load(users.kubeconfig.read_text())
+    for entry in config["users"]:
+        entry["user"] = {"token": token["status"]["token"]}
+    file = folder / f"{name}.kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+def grant(users: UsersCluster, name: str, rules: Sequence[dict[str, Any]]) -> None:
+    """Set the rights of such an account."""
+    role = {
+        "apiVersion": CLUSTER_ROLES.api_version,
+        "kind": "ClusterRole",
+        "metadata": {"name": name},
+        "rules": list(rules),
+    }
+    users.api.apply(CLUSTER_ROLES, role)
+
+
+def rules(mode: str) -> list[dict[str, Any]]:
+    """The rights that `seatrial rbac MODE` prints."""
+    found: list[dict[str, Any]] = yaml.safe_load(shipped.role(mode))["rules"]
+    return found

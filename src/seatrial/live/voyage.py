@@ -83,8 +83,7 @@ class Voyage:
             admissions=admitted,
             probes=answers,
             workbench=Workbench(api, view, provider, self._progress) if disturbing else None,
-            wait_s=self._settings.wait_s
-            or patience_s(self._manifests, real=Capability.CONTAINERS in cluster.capabilities),
+            wait_s=self._patience_s(cluster),
         )
         view.start()
         if provisioning is not None:
@@ -95,6 +94,11 @@ class Voyage:
             with suppress(CannotTell):  # what may not be read cannot be waited for, and its requirements say so
                 settle(deployed, view, self._progress)
         return deployed
+
+    def _patience_s(self, cluster: Cluster) -> float:
+        asked = self._settings.wait_s
+        real = Capability.CONTAINERS in cluster.capabilities
+        return asked if asked is not None else patience_s(self._manifests, real=real)
 
     def _move_in(self, api: Api) -> None:
         """A namespace of the run's own, which goes with everything in it. Raises ClusterError."""
