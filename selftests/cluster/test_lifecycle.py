@@ -1,5 +1,6 @@
 """The lifecycle of a healthy set passes on a real control plane; each of its requirements fails when it is broken."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -58,6 +59,7 @@ class Ship:
         self.view = voyage.view
         self.bench = self.began.workbench
         self.fresh()
+        self.spec = self.lws.raw["spec"]
 
     @property
     def api(self) -> Api:
@@ -89,14 +91,23 @@ class Ship:
         self.api.patch(resource, name, body, NS if resource.namespaced else None)
 
     def heal(self) -> None:
-        """Everything as it was applied, and available."""
+        """Everything as it was applied, available, and at rest."""
+        self.see(lambda: self.lws.object is not None and self.lws.raw["spec"] == self.spec)
+        self.rest()
+
+    def rest(self) -> None:
+        """Wait until the set is available and nothing changes any more.
+
+        Without giving up: after an outage a controller may not try again for many seconds.
+        """
         self.fresh()
-        waited = settling.settle(self.deployed, self.view)
-        assert waited.met, f"the set does not come back: {waited}"
+        for _ in range(2):
+            self.see(lambda: self.lws.available)
+            time.sleep(0.5)
 
     def see(self, holds: Callable[[], bool]) -> None:
         """Wait until the view shows something that the API server knows already."""
-        waited = settling.eventually(holds, bool, 20, pulse=self.view.pulse)
+        waited = settling.eventually(holds, bool, 60, pulse=self.view.pulse)
         assert waited.met, waited
 
     def pod(self, name: str) -> LiveObject | None:
@@ -216,8 +227,10 @@ def delete(ship: Ship, name: str) -> bool:
 
 
 class TestLosses:
-    def test_a_worker_that_nobody_replaces(self, ship: Ship, undo: ExitStack) -> None:
+    def test_nobody_recreates_a_group(self, ship: Ship, undo: ExitStack) -> None:
         stop_manager(ship, undo)
+        broken(ship.judge("LIF-04"), f"after a container of {SET}-1-1 was restarted", "stayed")
+        ship.fresh()
         broken(ship.judge("LIF-01"), "stayed", "after the experiment")
         later = ship.judge("LIF-02")
         assert later.verdict is Verdict.NOT_RUN, said(later)
@@ -232,12 +245,11 @@ class TestLosses:
         )
         ship.patch(LEADER_WORKER_SETS, SET, {"spec": {"leaderWorkerTemplate": {"restartPolicy": "None"}}})
         ship.see(lambda: ship.lws.restart_policy == "None")
-        ship.heal()
         judgement = ship.judge("LIF-01")
         assert judgement.verdict is Verdict.NOT_APPLICABLE
         assert "restartPolicy None" in judgement.reason
+        ship.rest()
         assert ship.judge("LIF-03").verdict is Verdict.PASSED
-        assert ship.judge("LIF-05").verdict is Verdict.PASSED
 
     def test_a_leader_made_twice(self, ship: Ship, undo: ExitStack) -> None:
         old = ship.pod(f"{SET}-1")
@@ -265,22 +277,15 @@ class TestLosses:
         with when_gone(ship, old.uid, flap):
             broken(ship.judge("LIF-03"), f"{SET}-0 was not ready for a while")
 
-    def test_a_restart_that_nobody_notices(self, ship: Ship, undo: ExitStack) -> None:
-        stop_manager(ship, undo)
-        broken(ship.judge("LIF-04"), f"after a container of {SET}-1-1 was restarted", "stayed")
-
-    def test_a_leader_that_nobody_replaces(self, ship: Ship, undo: ExitStack) -> None:
-        stop_manager(ship, undo)
-        broken(ship.judge("LIF-05"), "stayed")
-
     def test_a_pod_of_the_former_leader_stays(self, ship: Ship, undo: ExitStack) -> None:
         stop_kubelet(ship, undo, f"{SET}-1-1")
         broken(ship.judge("LIF-05"), "group 1")
 
     def test_a_group_that_is_recreated_again_and_again(self, ship: Ship, undo: ExitStack) -> None:
         for _ in range(3):
-            old = ship.pod(f"{SET}-1")
-            ship.api.delete(PODS, f"{SET}-1-1", NS)
+            old, worker = ship.pod(f"{SET}-1"), ship.pod(f"{SET}-1-1")
+            statuses = [one | {"restartCount": 1} for one in worker.each("status", "containerStatuses")]
+            ship.bench.report(worker, {"containerStatuses": statuses})
             ship.see(lambda uid=old.uid: ship.lws.available and ship.pod(f"{SET}-1").uid != uid)
         broken(ship.judge("LIF-07"), f"{SET}-1", f"Worker pod {SET}-1-1 failed")
 
@@ -516,7 +521,7 @@ def upgraded(old_ship: Ship, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
             with experiment.Experiment(old_ship.lws, "LIF-23") as change:
                 outage.replace(change, version)
             old_ship.view.cluster = old_ship.bench.provider.running
-        old_ship.heal()
+        old_ship.rest()
         return old_ship
 
     return to

@@ -23,6 +23,8 @@ from seatrial.lws import keys
 _LINGER_S = 1.0
 """How long nothing may have changed before an experiment counts as over: a second recreation would have begun."""
 _LONGEST_LINGER_S = 5.0
+_TAKES_EFFECT_S = 0.3
+"""What kwok needs to see that a node is no longer its own."""
 _TELL_AFTER_S = 5.0
 """Where a model has to be loaded, somebody wants to see that something happens."""
 
@@ -90,11 +92,17 @@ class Experiment:
         return f"{waited}; {standing(self.lws)}"
 
     def hold(self, pod: LiveObject) -> None:
-        """Where nodes are ours: let the pod take its time to stop, until the way back."""
+        """Where nodes are ours: let the pod take its time to stop, as a process does, until `let_go`."""
         if self.lws.deployed.has(Capability.CONTROL):
             node = str(pod.at("spec", "nodeName"))
             self.undo(lambda: self.bench.control.start_kubelet(node))
             self.bench.control.stop_kubelet(node)
+            time.sleep(_TAKES_EFFECT_S)
+
+    def let_go(self, pod: LiveObject) -> None:
+        """End `hold`."""
+        if self.lws.deployed.has(Capability.CONTROL):
+            self.bench.control.start_kubelet(str(pod.at("spec", "nodeName")))
 
     # The way back.
 

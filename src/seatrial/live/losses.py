@@ -4,13 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seatrial.finding import Blocked, NotApplicable
-from seatrial.live.eventually import Waited
+from seatrial.live.eventually import Waited, eventually
 from seatrial.live.experiment import Experiment
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import PODS
 from seatrial.live.roll_call import call, lives
 from seatrial.lws import keys
+
+_NOTICED_WITHIN_S = 5.0
+"""How long a worker of ours takes to stop, at most, while the controller does nothing about it."""
 
 Act = Callable[[Experiment, LiveObject], None]
 
@@ -151,7 +154,23 @@ def report_phase(experiment: Experiment, pod: LiveObject, phase: str) -> None:
 
 
 def _delete(experiment: Experiment, pod: LiveObject) -> None:
+    """Delete a pod that takes a while to stop, as processes do.
+
+    The controller may miss a worker that is gone in the moment in which it is told to go: kwok's pods are.
+    """
+    leader = next((one for one in experiment.lws.leaders if pod.name.startswith(f"{one.name}-")), None)
+    if leader is None:
+        experiment.bench.delete(PODS, pod)
+        return
+    experiment.hold(pod)
     experiment.bench.delete(PODS, pod)
+    eventually(
+        lambda: any(one.uid == leader.uid for one in experiment.lws.pods),
+        lambda stays: not stays,
+        _NOTICED_WITHIN_S,
+        pulse=experiment.bench.view.pulse,
+    )
+    experiment.let_go(pod)
 
 
 def is_whole(lws: LiveLeaderWorkerSet, index: int) -> bool:
