@@ -107,6 +107,8 @@ class TestStartAndStop:
         mine = tmp_path / "kubeconfig-of-the-user"
         mine.write_text("not for others")
         monkeypatch.setenv("KUBECONFIG", str(mine))
+        # The programs are the user's own; all else of the home folder is not for a cluster.
+        monkeypatch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache"))
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         monkeypatch.setenv("KWOK_WORKDIR", str(tmp_path / "kwok-of-the-user"))
         steps: list[str] = []
