@@ -13,6 +13,7 @@ import pytest
 
 from seatrial import cluster_trial
 from seatrial.clusters.leftovers import Run
+from seatrial.live import placement
 from seatrial.live.installation import DEFINITION
 from seatrial.live.leader_worker_set import is_leader
 from seatrial.live.objects import LiveObject
@@ -109,6 +110,7 @@ def _available(users: UsersCluster) -> bool:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every fault here is there to stay: a second look after a shorter pause sees no less."""
     monkeypatch.setattr(cluster_trial, "_STEADY_S", 0.5)
+    monkeypatch.setattr(placement, "SCHEDULING_S", 0.5)
 
 
 # The controller and what belongs to it.
@@ -224,7 +226,7 @@ def worker_stateful_set_lost(users: UsersCluster) -> Iterator[None]:
     users.provider.start_lws_manager()
 
 
-@fault("GRP-04")
+@fault("GRP-04", "GRP-01", "GRP-07")
 def pod_relabelled(users: UsersCluster) -> Iterator[None]:
     pod = _worker(users)
     users.api.patch(PODS, pod.name, {"metadata": {"labels": {keys.GROUP_KEY: "another"}}}, NAMESPACE)
@@ -296,7 +298,7 @@ def too_few_gpus(users: UsersCluster) -> Iterator[None]:
         _set_gpus(users, name, "8")
 
 
-@fault("GRP-13", "GRP-01")
+@fault("GRP-13", "ADM-06", "GRP-01")
 def another_set_took_the_nodes(users: UsersCluster) -> Iterator[None]:
     """The spare nodes are taken by others, and one more group is asked for."""
     other = _other_set("greedy", replicas=1)
@@ -326,7 +328,7 @@ def service_with_the_name_of_the_set(users: UsersCluster) -> Iterator[None]:
     users.restore(SERVICES, raw)
 
 
-@fault("GRP-07")
+@fault("GRP-08")
 def service_that_nobody_owns(users: UsersCluster) -> Iterator[None]:
     owners = users.get(SERVICES, SET).metadata["ownerReferences"]
     users.api.patch(SERVICES, SET, {"metadata": {"ownerReferences": None}}, NAMESPACE)
@@ -334,7 +336,7 @@ def service_that_nobody_owns(users: UsersCluster) -> Iterator[None]:
     users.api.patch(SERVICES, SET, {"metadata": {"ownerReferences": owners}}, NAMESPACE)
 
 
-@fault("GRP-17", named=False)
+@fault("GRP-17", "GRP-01", "GRP-08", named=False)
 def names_that_collide(users: UsersCluster) -> Iterator[None]:
     """The leader of one set is called like the StatefulSet of the other."""
     users.provider.stop_lws_manager()
@@ -535,8 +537,8 @@ def class_missing(users: UsersCluster) -> Iterator[None]:
 @fault("VOL-04")
 def claim_lost_its_volume(users: UsersCluster) -> Iterator[None]:
     raw = users.get(VOLUMES, _volume(users), None).raw
-    users.api.patch(VOLUMES, raw["metadata"]["name"], {"metadata": {"finalizers": None}})
     users.api.delete(VOLUMES, raw["metadata"]["name"])
+    users.api.patch(VOLUMES, raw["metadata"]["name"], {"metadata": {"finalizers": None}})
     users.until("the claim is lost", lambda: users.get(CLAIMS, MODEL).at("status", "phase") == "Lost")
     yield
     users.restore(VOLUMES, raw)
@@ -645,7 +647,7 @@ def _other_set(name: str, replicas: int) -> dict[str, Any]:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.title)
 def test_fault_is_reported(fault: Fault, users: UsersCluster, tmp_path: Path) -> None:
     with fault.make(users):
-        found = judge(users, tmp_path, named=fault.named, namespace=fault.namespace, wait_s=1)
+        found = judge(users, tmp_path, named=fault.named, namespace=fault.namespace)
     broken = {id: told(one) for id, one in found.items() if one.verdict in BROKEN}
     errors = {id: told(one) for id, one in found.items() if one.verdict is Verdict.ERROR}
     try:

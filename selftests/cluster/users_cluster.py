@@ -143,12 +143,11 @@ def judge(
     named: bool = True,
     kubeconfig: Path | None = None,
     namespace: str = NAMESPACE,
-    wait_s: float | None = None,
 ) -> dict[str, Judgement]:
     """What every requirement that only reads says. Raises ClusterError, UsageError."""
     trial = ClusterTrial(
         Trial([str(users.folder)], None, namespace, None, date(2026, 11, 25)),
-        Settings(kubeconfig=kubeconfig or users.kubeconfig, namespace=namespace, named=named, wait_s=wait_s),
+        Settings(kubeconfig=kubeconfig or users.kubeconfig, namespace=namespace, named=named),
         report,
     )
     trial.check()
