@@ -7,6 +7,7 @@ import socket
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -281,6 +282,8 @@ def raw() -> Iterator[Callable[[bytes | None], int]]:
 
     yield raw
     for one in sockets:
+        with suppress(OSError):  # closing alone does not wake whoever waits in accept
+            one.shutdown(socket.SHUT_RDWR)
         one.close()
 
 

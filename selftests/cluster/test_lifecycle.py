@@ -475,10 +475,10 @@ class TestOutages:
             broken(ship.judge("LIF-25"), "the group was recreated")
 
     def test_a_set_that_has_drifted(self, ship: Ship, undo: ExitStack) -> None:
+        undo.callback(ship.patch, LEADER_WORKER_SETS, SET, {"spec": {"replicas": 2}})
         ship.patch(LEADER_WORKER_SETS, SET, {"spec": {"replicas": 3}})
-        settling.settle(ship.deployed, ship.view)
+        ship.see(lambda: ship.lws.replicas == 3 and ship.lws.available)
         broken(ship.judge("LIF-24"), "spec.replicas", "is gone")
-        ship.patch(LEADER_WORKER_SETS, SET, {"spec": {"replicas": 2}})
 
 
 def settled_nodes(ship: Ship) -> list[str]:
