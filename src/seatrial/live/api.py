@@ -120,8 +120,9 @@ class Api:
                     raise _error(event.get("object", {}).get("code", 0), event.get("object", {}))
                 yield event["type"], event["object"]
         finally:
-            response.release_conn()
+            # The end of the answer may be unread: whoever got this connection next would take it for his own answer.
             response.close()
+            response.release_conn()
 
     def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
         """An answer that is not JSON, such as a log. Raises ApiError, Unreachable."""
