@@ -45,7 +45,7 @@ READY_WITHIN = 120.0
 KUBELET = "seatrial/kubelet"
 """Label of nodes; kwok plays the kubelet of all but those where it says stopped."""
 ATTEMPTS = 3
-"""Starts, when somebody else took a port meanwhile or the machine was too busy for a moment."""
+"""Starts with other ports, when somebody else took one meanwhile."""
 POLL = 0.05
 IMPATIENT = "failed to wait for apiserver being healthy"
 """With these words the controller manager ends when the API server needs more than 10 s, as on a busy machine."""
@@ -53,14 +53,6 @@ IMPATIENT = "failed to wait for apiserver being healthy"
 
 class _GaveUp(ClusterError):
     """A program of the cluster has ended because another one was not ready in time."""
-
-
-_IMPATIENT = "failed to wait for apiserver being healthy"
-"""The last word of a controller manager that gave up on an API server which was still starting."""
-
-
-class TooSlow(ClusterError):
-    """A program gave up waiting for another one. Starting again helps, unless the machine stays that busy."""
 
 
 class Kwok:
@@ -112,7 +104,7 @@ class Kwok:
             for _ in range(ATTEMPTS - 1):
                 try:
                     return self._bring_up(programs, release, progress)
-                except (ports.PortTaken, TooSlow):
+                except ports.PortTaken:
                     self.stop()
             return self._bring_up(programs, release, progress)
         except BaseException as error:
@@ -355,8 +347,6 @@ class Kwok:
         words = last_lines(self._home / "logs" / f"{name}.log")
         if "address already in use" in words:
             raise ports.PortTaken(f"{name} lost its port to another program: {words}")
-        if _IMPATIENT in words:
-            raise TooSlow(f"{name} waited 10 s for the API server, which this machine is too busy for: {words}")
         kind = _GaveUp if IMPATIENT in words else ClusterError
         raise kind(f"{name} of the kwok cluster ended: {words}")
 
