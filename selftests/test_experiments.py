@@ -53,7 +53,7 @@ def test_the_difference_is_the_patch_that_makes_the_one_of_the_other(
 def life(group: int, rank: int, *ready: tuple[float, bool], uid: str = "", seen: float = 0.0, **ends: float) -> PodLife:
     labels = {keys.GROUP_INDEX: str(group), keys.WORKER_INDEX: str(rank), keys.REVISION: "r1"}
     name = f"x-{group}" if rank == 0 else f"x-{group}-{rank}"
-    return PodLife(name, uid or f"{name}@{seen}", labels, seen, False, list(ready), **ends)
+    return PodLife(name, uid or f"{name}@{seen}", labels, seen, list(ready), **ends)
 
 
 class TestReadiness:

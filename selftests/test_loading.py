@@ -30,7 +30,7 @@ def seen(*told: tuple[float, str, bool]) -> Deployed:
             raw = slice("r1-0")
             endpoint = raw["endpoints"][0] | {"conditions": {"ready": ready}}
             now, kind = LiveObject(raw | {"endpoints": [endpoint]}), ENDPOINT_SLICES.kind
-        journal.note(kind, "MODIFIED", now, before.get(kind), first=False, at=at)
+        journal.note(kind, "MODIFIED", now, before.get(kind), at=at)
         before[kind] = now
     return on
 
@@ -73,5 +73,5 @@ def test_other_slices_do_not_count() -> None:
     on = seen((0, "pod", False), (99, "pod", True))
     headless = slice("r1-0")
     headless["metadata"]["name"] = "r1-headless"
-    on.view.journal.note(ENDPOINT_SLICES.kind, "ADDED", LiveObject(headless), None, first=False, at=1)
+    on.view.journal.note(ENDPOINT_SLICES.kind, "ADDED", LiveObject(headless), None, at=1)
     assert judged(on, "EPS")["EPS-05"].verdict is Verdict.PASSED

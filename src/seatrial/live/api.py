@@ -69,9 +69,9 @@ class Api:
 
     # What is there.
 
-    def get(self, resource: Resource, name: str, namespace: str | None = None, subresource: str = "") -> Object:
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object:
         """One object. Raises ApiError, Unreachable."""
-        return self._json("GET", resource.path(namespace, name, subresource))
+        return self._json("GET", resource.path(namespace, name))
 
     def find(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
         """One object, None where there is none. Raises ApiError for anything but 404, Unreachable."""
@@ -82,15 +82,13 @@ class Api:
                 return None
             raise
 
-    def list(self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = "") -> Objects:
+    def list(self, resource: Resource, namespace: str | None = None, labels: str = "") -> Objects:
         """All objects of a kind, page by page, each with its kind and apiVersion. Raises ApiError, Unreachable."""
-        return self.listed(resource, namespace, labels, fields)[0]
+        return self.listed(resource, namespace, labels)[0]
 
-    def listed(
-        self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
-    ) -> tuple[Objects, str]:
+    def listed(self, resource: Resource, namespace: str | None = None, labels: str = "") -> tuple[Objects, str]:
         """All objects of a kind, and the resource version from which a watch can go on."""
-        query = {"limit": str(PAGE)} | _given(labelSelector=labels, fieldSelector=fields)
+        query = {"limit": str(PAGE)} | _given(labelSelector=labels)
         found: Objects = []
         while True:
             page = self._json("GET", resource.path(namespace), query)
@@ -104,14 +102,13 @@ class Api:
             query["continue"] = metadata["continue"]
 
     def watch(
-        self, resource: Resource, namespace: str | None, version: str, stop: threading.Event, labels: str = ""
+        self, resource: Resource, namespace: str | None, version: str, stop: threading.Event
     ) -> Iterator[tuple[str, Object]]:
         """Changes since `version` as (ADDED, MODIFIED, DELETED, BOOKMARK, object), until the server ends the answer.
 
         Raises ApiError (410 when `version` is too old), Unreachable.
         """
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
-        query |= _given(labelSelector=labels)
         response = self._request("GET", resource.path(namespace), query, timeout_s=None)
         try:
             for line in _lines(response, stop):

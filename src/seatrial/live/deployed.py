@@ -109,10 +109,6 @@ class Deployed:
             resource, document.name, self.manifests.namespace(document) if resource.namespaced else None
         )
 
-    def document(self, object: LiveObject) -> Document | None:
-        """The document of the set that declares an object of the cluster."""
-        return self.manifests.find(object.kind, object.name, object.namespace)
-
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces in which the set has objects."""

@@ -55,10 +55,6 @@ class Informer:
         with self._pulse.lock:
             return list(self._objects.values())
 
-    def join(self, timeout_s: float) -> None:
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
-
     def _list(self) -> None:
         items, self._version = self._api.listed(self.resource, self.namespace)
         found = {item["metadata"]["uid"]: LiveObject(item) for item in items}

@@ -10,7 +10,6 @@ from seatrial.live.objects import LiveObject, LivePlace
 from seatrial.live.resources import LEADER_WORKER_SETS, NODES, PODS, REVISIONS, SERVICES, STATEFUL_SETS
 from seatrial.lws import keys
 from seatrial.lws.expand import Expansion, Group, expand
-from seatrial.lws.pods import Pod
 from seatrial.lws.reading import at, mapping
 from seatrial.lws.releases import NEWEST, Release
 from seatrial.manifests.document import Node
@@ -199,11 +198,6 @@ class LiveLeaderWorkerSet:
     def expansion(self) -> Expansion:
         """What the controller has to make of the object as it is on the cluster now."""
         return self._expansion(self.revision)
-
-    def expected_pods(self, index: int) -> list[Pod]:
-        """The pods of one group of the current template, surge groups too."""
-        group = self.expected_group(index, self.revision)
-        return [group.leader, *group.workers]
 
     def expected_group(self, index: int, revision: str, release: Release | None = None) -> Group:
         """What the controller has to make for one group, of the template of a revision where that can be read.

@@ -46,17 +46,15 @@ class LiveView(View):
         key = (resource.plural, namespace)
         if key in self._informers:
             return
-        started = False
 
         def take(change: str, object: LiveObject, before: LiveObject | None) -> None:
-            self.journal.note(resource.kind, change, object, before, first=not started)
+            self.journal.note(resource.kind, change, object, before)
 
         informer = Informer(self.api, resource, namespace, take, self.pulse, self._stop)
         try:
             informer.start()
         except ApiError:
             return  # `all` asks again, and says what the server says
-        started = True
         self._informers[key] = informer
 
     def stop(self) -> None:

@@ -106,6 +106,11 @@ class LiveObject:
         return f"<{self.namespace}/{self.title}>"
 
 
+def container_statuses(pod: LiveObject) -> list[Any]:
+    """What the kubelet says of each container of a pod, init containers first."""
+    return [*pod.each("status", "initContainerStatuses"), *pod.each("status", "containerStatuses")]
+
+
 def moment(text: object) -> datetime | None:
     """A Kubernetes timestamp, None for anything else."""
     try:

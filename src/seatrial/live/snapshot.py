@@ -76,10 +76,9 @@ def take(deployed: Deployed, files: Mapping[str, str]) -> Snapshot:
 def _journal(objects: Objects, fault: Fault) -> Journal:
     """What the run would have noted: all that was there when it began to look, then what the fault says it saw."""
     journal = Journal()
-    journal.began = 0.0
     for resource in WATCHED:
         for raw in objects.get(resource, ()):
-            journal.note(resource.kind, "ADDED", LiveObject(raw), None, first=True, at=0.0)
+            journal.note(resource.kind, "ADDED", LiveObject(raw), None, at=0.0)
     now = dict(objects)
     for seen in fault.seen:
         before, now = now, seen.patch.apply(now)
@@ -95,13 +94,13 @@ def _note(journal: Journal, before: Objects, now: Objects, at: float) -> None:
         present = {one["metadata"]["uid"]: one for one in now.get(resource, ())}
         for uid, raw in was.items():
             if uid not in present:
-                journal.note(resource.kind, "DELETED", LiveObject(raw), None, first=False, at=at)
+                journal.note(resource.kind, "DELETED", LiveObject(raw), None, at=at)
         for uid, raw in present.items():
             old = was.get(uid)
             if old is not raw:
                 change = "ADDED" if old is None else "MODIFIED"
                 known = LiveObject(old) if old is not None else None
-                journal.note(resource.kind, change, LiveObject(raw), known, first=False, at=at)
+                journal.note(resource.kind, change, LiveObject(raw), known, at=at)
 
 
 def _admissions(answers: tuple[Admission, ...], manifests: ManifestSet, fault: Fault) -> list[Admission]:
