@@ -16,7 +16,7 @@ from seatrial.clusters.capability import MEANING, Capability
 from seatrial.clusters.provider import ClusterError
 from seatrial.finding import CannotTell
 from seatrial.live import redaction
-from seatrial.live.objects import LiveObject
+from seatrial.live.objects import LiveObject, container_statuses
 from seatrial.live.redaction import Redactor
 from seatrial.live.resources import (
     BUDGETS,
@@ -254,8 +254,7 @@ class _Gathering:
 
     def _logs_of(self, pod: LiveObject, folder: str) -> None:
         """The present and the former log of each container, where there are any."""
-        statuses = [*pod.each("status", "initContainerStatuses"), *pod.each("status", "containerStatuses")]
-        restarted = {status.get("name") for status in statuses if status.get("restartCount")}
+        restarted = {status.get("name") for status in container_statuses(pod) if status.get("restartCount")}
         for container in [*pod.each("spec", "initContainers"), *pod.each("spec", "containers")]:
             name = str(container.get("name", ""))
             for previous in (False, True) if name in restarted else (False,):

@@ -6,7 +6,7 @@ from seatrial.clusters.capability import MEANING, Capability
 from seatrial.finding import Blocked, CannotTell
 from seatrial.knowledge import images, versions
 from seatrial.knowledge.images import Reference
-from seatrial.live.objects import LiveObject, LivePlace
+from seatrial.live.objects import LiveObject, LivePlace, container_statuses
 from seatrial.live.offer import not_allowed
 from seatrial.live.probes import Probes
 from seatrial.live.resources import (
@@ -172,7 +172,7 @@ class Installation:
         return [
             (pod, waiting)
             for pod in self.pods
-            for status in [*pod.each("status", "initContainerStatuses"), *pod.each("status", "containerStatuses")]
+            for status in container_statuses(pod)
             if (waiting := (status.get("state") or {}).get("waiting") or {}).get("reason") in PULLING
         ]
 

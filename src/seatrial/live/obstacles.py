@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from seatrial.live.journal import PodLife
-from seatrial.live.objects import LiveObject, moment
+from seatrial.live.objects import LiveObject, container_statuses, moment
 from seatrial.lws import keys
+from seatrial.printable import one_line
 
 if TYPE_CHECKING:
     from seatrial.live.deployed import Deployed
@@ -53,7 +54,7 @@ def _of_pod(pod: LiveObject) -> Iterator[str]:
     scheduled = pod.condition("PodScheduled")
     if scheduled is not None and scheduled.get("status") == "False" and scheduled.get("reason") != "SchedulingGated":
         yield f"{pod.name} is not scheduled: {short(scheduled.get('message'))}"
-    for status in (*pod.each("status", "initContainerStatuses"), *pod.each("status", "containerStatuses")):
+    for status in container_statuses(pod):
         waiting = (status.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in _STUCK:
             yield f"{pod.name}, container {status.get('name')}: {waiting['reason']}"
@@ -95,5 +96,4 @@ def churning(lives: list[PodLife], since: float) -> str | None:
 
 def short(message: object) -> str:
     """A message as one line of bounded length."""
-    text = " ".join(str(message or "no reason given").split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return one_line(str(message or "no reason given"), _SHOWN)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from seatrial.live.api import ApiError
 from seatrial.manifests.document import Node
+from seatrial.printable import one_line
 
 Step = str | int | Mapping[str, str]
 """A field, an index, or the fields by which an element of a list is told apart."""
@@ -56,8 +57,7 @@ def _part(text: str) -> tuple[str, str]:
 
 def in_short(text: str) -> str:
     """The text as one line of bounded length."""
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return one_line(text, _LONGEST)
 
 
 def steps(path: str) -> Iterator[Step]:

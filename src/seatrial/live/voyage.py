@@ -14,7 +14,7 @@ from seatrial.live.api import Api, ApiError
 from seatrial.live.deployed import Deployed
 from seatrial.live.live_view import LiveView
 from seatrial.live.offer import Patience
-from seatrial.live.own_namespace import OwnNamespace
+from seatrial.live.own_namespace import MANAGED, OwnNamespace
 from seatrial.live.probes import Probes
 from seatrial.live.provisioning import Provisioning
 from seatrial.live.read_back import ReadBack
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient
 
     from seatrial.live.settings import Settings
-
-_LABELS = {"app.kubernetes.io/managed-by": "seatrial"}
 
 
 class Voyage:
@@ -72,13 +70,16 @@ class Voyage:
             self._move_in(api)
         view = LiveView(api, cluster, deploy.namespaces(self._manifests))
         self._undo.callback(view.stop)
+        if provider.own:
+            deploy.ensure_namespaces(api, view.namespaces, MANAGED)
         provisioning = self._provisioning(api, view) if provider.own else None
-        admitted, answers = self._offer(provider, api, view) if provider.own or deploying else ([], None)
+        bringing = provider.own or deploying
+        admitted, answers = self._offer(provider, api, view) if bringing else ([], None)
         self.view = view
         deployed = Deployed(
             self._manifests,
             view,
-            own=provider.own or deploying,
+            own=bringing,
             read_back=isinstance(self._manifests, ReadBack),
             admissions=admitted,
             probes=answers,
@@ -88,7 +89,7 @@ class Voyage:
         view.start()
         if provisioning is not None:
             provisioning.start()
-        if provider.own or deploying:
+        if bringing:
             self._progress("applying the set")
             deploy.apply(api, view.discovery, self._manifests, admitted)
             with suppress(CannotTell):  # what may not be read cannot be waited for, and its requirements say so
@@ -109,7 +110,6 @@ class Voyage:
 
     def _provisioning(self, api: Api, view: LiveView) -> Provisioning:
         """The storage that the set finds on a cluster of ours."""
-        deploy.ensure_namespaces(api, view.namespaces, _LABELS)
         provisioning = Provisioning(api, view, self._dressing.storage)
         self._undo.callback(provisioning.stop)
         provisioning.prepare()
@@ -118,8 +118,6 @@ class Voyage:
     def _offer(self, provider: Provider, api: Api, view: LiveView) -> tuple[list[Admission], Probes]:
         """What the server says to the set before anything of it is stored."""
         self._progress("offering the set to the API server")
-        if provider.own:
-            deploy.ensure_namespaces(api, view.namespaces, _LABELS)
         patience = Patience()
         answers = probes.ask(api, view.namespaces[0], patience)
         admitted = deploy.admissions(api, view.discovery, self._manifests, patience, bare=provider.own)
