@@ -5,14 +5,20 @@ from collections.abc import Iterator
 from seatrial.live.objects import LiveObject
 from seatrial.manifests.document import Document, Node
 from seatrial.manifests.source import Source
+from seatrial.manifests.workloads import PodTemplate
 from seatrial.workload.credentials import plain_flags, plain_variables
 
 
+def live_template(pod: LiveObject) -> PodTemplate:
+    """The pod as if it were a template. There is no file behind it: its places have paths only."""
+    return PodTemplate(Document(Source("cluster", ""), 0, (), pod.raw).root)
+
+
 def live_containers(pod: LiveObject) -> Iterator[Node]:
-    """Init containers and containers. There is no file behind them: a finding points at the pod, with their path."""
-    spec = Document(Source("cluster", ""), 0, (), pod.raw)["spec"]
-    yield from spec["initContainers"]
-    yield from spec["containers"]
+    """Init containers and containers: a finding points at the pod, with their path."""
+    template = live_template(pod)
+    yield from template.init_containers
+    yield from template.containers
 
 
 def in_plain_text(container: Node) -> Iterator[str]:

@@ -5,16 +5,19 @@ Source: Kubernetes, Scheduling framework: NodeResourcesFit, NodeAffinity, TaintT
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
 
+from seatrial.clusters.wanted import request
 from seatrial.finding import CannotTell
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet, is_leader
+from seatrial.live.live_containers import live_template
 from seatrial.live.live_view import LiveView
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import NODES, PODS
+from seatrial.live.serving_nodes import accepts
 from seatrial.lws import keys
 from seatrial.manifests.quantity import InvalidQuantity, parse
-from seatrial.nodes.scheduling import ABSENT, Absent
+from seatrial.nodes.scheduling import tolerates
+from seatrial.target.fact_types import Taint
 
 Amounts = dict[str, Fraction]
 MORE_NODES = "more nodes: in seatrial.toml for a cluster of ours, [pool] nodes = 8; else free ones"
@@ -97,28 +100,13 @@ def _fits(asked: Mapping[str, Fraction], left: Mapping[str, Fraction]) -> bool:
 
 
 def requests(pod: LiveObject) -> Amounts:
-    """What the scheduler counts for a pod: its containers together, or an init container that asks for more.
-
-    Sidecars count beside the containers. Source: Kubernetes, Resource sharing within containers of a pod.
-    """
-    total: Amounts = {"pods": Fraction(1)}
-    peak: Amounts = {}
-    for container in pod.each("spec", "initContainers"):
-        asked = _amounts((container.get("resources") or {}).get("requests"))
-        if container.get("restartPolicy") == "Always":
-            _add(total, asked)
-            asked = {}
-        for name in {*asked, *total} - {"pods"}:
-            peak[name] = max(peak.get(name, Fraction()), asked.get(name, Fraction()) + total.get(name, Fraction()))
-    for container in pod.each("spec", "containers"):
-        _add(total, _amounts((container.get("resources") or {}).get("requests")))
-    _add(total, _amounts(pod.at("spec", "overhead")))
-    return {name: max(total.get(name, Fraction()), peak.get(name, Fraction())) for name in {*total, *peak}}
-
-
-def _add(total: Amounts, more: Mapping[str, Fraction]) -> None:
-    for name, amount in more.items():
+    """What the scheduler counts for a pod: what its containers ask for, its overhead, and the pod itself."""
+    template = live_template(pod)
+    names = {name for container in template.all_containers for name in container.at("resources", "requests").mapping}
+    total = {"pods": Fraction(1)} | {name: request(template, name) for name in names}
+    for name, amount in _amounts(pod.at("spec", "overhead")).items():
         total[name] = total.get(name, Fraction()) + amount
+    return total
 
 
 def _amounts(raw: object) -> Amounts:
@@ -133,41 +121,10 @@ def _amounts(raw: object) -> Amounts:
 
 def _accepts(node: LiveObject, pod: LiveObject) -> bool:
     """Whether selector, required node affinity and tolerations let the pod onto the node."""
-    selector: dict[str, str] = pod.at("spec", "nodeSelector") or {}
-    if any(node.labels.get(key) != value for key, value in selector.items()):
-        return False
-    required = pod.at("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution") or {}
-    terms = required.get("nodeSelectorTerms") or ()
-    if terms and not any(_meets(node, term) for term in terms):
-        return False
-    tolerations = pod.each("spec", "tolerations")
-    taints = [taint for taint in node.each("spec", "taints") if taint.get("effect") in ("NoSchedule", "NoExecute")]
-    return all(any(_tolerates(one, taint) for one in tolerations) for taint in taints)
-
-
-def _meets(node: LiveObject, term: Mapping[str, Any]) -> bool:
-    fields = [(one, node.name) for one in term.get("matchFields") or ()]
-    labels = [(one, node.labels.get(one.get("key", ""), ABSENT)) for one in term.get("matchExpressions") or ()]
-    return bool(fields or labels) and all(_holds(one, value) for one, value in (*fields, *labels))
-
-
-def _holds(expression: Mapping[str, Any], value: str | Absent) -> bool:
-    operator, values = str(expression.get("operator")), list(expression.get("values") or ())
-    if isinstance(value, Absent):
-        return operator in ("NotIn", "DoesNotExist")
-    match operator:
-        case "In" | "NotIn":
-            return (value in values) == (operator == "In")
-        case "Exists" | "DoesNotExist":
-            return operator == "Exists"
-        case "Gt" | "Lt" if value.lstrip("-").isdigit() and len(values) == 1:
-            return int(value) > int(values[0]) if operator == "Gt" else int(value) < int(values[0])
-    return False
-
-
-def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
-    if toleration.get("effect") not in (None, "", taint.get("effect")):
-        return False
-    if toleration.get("operator") == "Exists":
-        return toleration.get("key") in (None, "", taint.get("key"))
-    return toleration.get("key") == taint.get("key") and (toleration.get("value") or "") == (taint.get("value") or "")
+    template = live_template(pod)
+    taints = [
+        Taint(str(one.get("key", "")), str(one.get("value") or ""), str(one["effect"]))
+        for one in node.each("spec", "taints")
+        if one.get("effect") in ("NoSchedule", "NoExecute")
+    ]
+    return accepts(template, node) and all(tolerates(template, taint) for taint in taints)
