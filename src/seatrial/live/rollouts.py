@@ -151,7 +151,7 @@ def surplus(lws: LiveLeaderWorkerSet) -> list[str]:
     services = {one["metadata"]["name"] for one in expansion.services}
     pods = {name for group in lws.groups[: lws.replicas] for name in group.expected}
     view = lws.deployed.view
-    made = [one for one in view.all(SERVICES, lws.namespace) if one.labels.get(keys.NAME) == lws.name]
+    made = [one for one in view.all(SERVICES, lws.namespace) if _is_of(one.labels, lws)]
     owned = [one for one in made if (one.owner or {}).get("kind") in ("LeaderWorkerSet", "Pod")]
     return [
         *(pod.title for pod in lws.pods if pod.name not in pods),

@@ -14,7 +14,6 @@ from seatrial.live.live_view import LiveView
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import NODES, PODS
 from seatrial.live.serving_nodes import accepts
-from seatrial.lws import keys
 from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.nodes.scheduling import tolerates
 from seatrial.target.fact_types import Taint
@@ -55,8 +54,8 @@ def _examples(lws: LiveLeaderWorkerSet) -> tuple[LiveObject | None, LiveObject |
 def _place_group(
     lws: LiveLeaderWorkerSet, pods: list[LiveObject], nodes: list[LiveObject], free: dict[str, Amounts]
 ) -> bool:
-    topology = lws.raw.get("metadata", {}).get("annotations", {}).get(keys.EXCLUSIVE_TOPOLOGY)
-    if topology is None:
+    topology = lws.exclusive_topology
+    if not topology:
         return _place(pods, nodes, free)
     taken = {str(pod.at("spec", "nodeName")) for pod in lws.pods}
     occupied = {node.labels.get(topology) for node in nodes if node.name in taken}
