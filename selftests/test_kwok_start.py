@@ -1,5 +1,7 @@
 """A program of a starting kwok cluster that ends: when it is started again, and when the start is over."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -49,6 +51,19 @@ def test_one_that_ended_otherwise_ends_the_start(started, words: str, kind: type
     with pytest.raises(kind, match=words) as problem:
         provider._until("anything", lambda: False)
     assert type(problem.value) is kind
+    assert asked == []
+
+
+def test_one_that_is_being_started_again_has_not_ended(started) -> None:
+    """kwokctl empties the log first, and writes the new number last."""
+    provider, log, asked = started
+    log.write_text("")
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as kwokctl:
+        provider._kwokctl, provider._again = kwokctl, True
+        provider.check()
+        kwokctl.communicate(b"\n")
+    with pytest.raises(ClusterError, match="kube-controller-manager of the kwok cluster ended: it wrote nothing"):
+        provider.check()
     assert asked == []
 
 

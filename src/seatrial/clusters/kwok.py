@@ -78,6 +78,7 @@ class Kwok:
         self.cluster = f"seatrial-{secrets.token_hex(4)}"
         self.folder = run.folder / self.cluster
         self._kwokctl: subprocess.Popen[bytes] | None = None
+        self._again = False
         self._server: ApiServer | None = None
         self._manager: LwsManager | None = None
         self._running: Cluster | None = None
@@ -130,8 +131,9 @@ class Kwok:
 
     def check(self) -> None:
         """Raises ClusterError with its last words if a program of the cluster has ended by itself."""
-        for file in sorted((self._home / "pids").glob("*.pid")):
-            self._check_component(file)
+        if not self._is_starting_again:
+            for file in sorted((self._home / "pids").glob("*.pid")):
+                self._check_component(file)
         if self._manager is not None:
             self._manager.check()
 
@@ -247,12 +249,23 @@ class Kwok:
         kwokctl.symlink_to(programs["kwokctl"])
         configuration = self.folder / "kwokctl.yaml"
         configuration.write_text(yaml.safe_dump(self._configuration(programs, chosen)))
+        self._again = False
         self._run_kwokctl("--config", configuration, "create", "cluster", "--kubeconfig", self.kubeconfig)
 
     def _start_again(self) -> None:
         """Start the programs that have ended; kwokctl leaves those alone that run."""
-        if self._kwokctl is None or processes.exit_code(self._kwokctl) is not None:  # else it is at it
+        if not self._kwokctl_runs:  # else it is at it
+            self._again = True
             self._run_kwokctl("start", "cluster")
+
+    @property
+    def _is_starting_again(self) -> bool:
+        """Meanwhile a program that has ended has an empty log, which kwokctl opens anew, and still its old number."""
+        return self._again and self._kwokctl_runs
+
+    @property
+    def _kwokctl_runs(self) -> bool:
+        return self._kwokctl is not None and processes.exit_code(self._kwokctl) is None
 
     def _run_kwokctl(self, *arguments: str | Path) -> None:
         """Start kwokctl, which starts the rest. It is not waited for here: its own waiting is slower than ours."""
