@@ -62,7 +62,7 @@ def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
         return subprocess.Popen(
             [*command, "--report-dir", tmp_path / "out", *arguments],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}", "COLUMNS": "120"},
+            env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}", "COLUMNS": "120", "PYTHONUNBUFFERED": "1"},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
