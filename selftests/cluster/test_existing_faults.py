@@ -110,7 +110,7 @@ def _available(users: UsersCluster) -> bool:
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every fault here is there to stay: a second look after a shorter pause sees no less."""
     monkeypatch.setattr(cluster_trial, "_STEADY_S", 0.5)
-    monkeypatch.setattr(placement, "SCHEDULING_S", 0.5)
+    monkeypatch.setattr(placement, "SCHEDULING_S", 0.0)
 
 
 # The controller and what belongs to it.
