@@ -1,0 +1,1 @@
+"""What the engine says: deterministic text, and some prompts answered right."""

@@ -1,0 +1,1 @@
+"""The OpenAI API as SGLang serves it, release by release."""

@@ -1,0 +1,75 @@
+"""What a request asks the engine to generate, and how it wants it told."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from seatrial.engine.answers.answer import Answer
+
+
+class Usage(NamedTuple):
+    """Token counts of a request, over all its choices."""
+
+    prompt: int
+    completion: int
+    reasoning: int = 0
+    cached: int = 0
+
+
+class Encoder(Protocol):
+    """The events of one stream, or the body of one answer, as the release writes them.
+
+    Events are whole SSE events (`data: …` up to the blank line), without HTTP's chunks.
+    """
+
+    def role(self, index: int) -> bytes:
+        """The event before the first token of a choice; empty where the API has none."""
+        ...
+
+    def piece(self, index: int, kind: str, json_text: bytes, usage: Usage | None) -> bytes:
+        """A token event; `json_text` is escaped for JSON; `usage` so far where it is asked for on each event."""
+        ...
+
+    def finish(self, index: int, reason: str, matched_stop: int | str | None) -> bytes:
+        """The event that ends a choice; empty where the last token event says it."""
+        ...
+
+    def usage(self, usage: Usage) -> bytes: ...
+
+    def error(self, status: int, kind: str, message: str) -> bytes: ...
+
+    def done(self) -> bytes: ...
+
+    def body(self, texts: "tuple[Told, ...]", usage: Usage) -> bytes:
+        """The whole answer of a request that does not stream."""
+        ...
+
+
+class Told(NamedTuple):
+    """A choice as it was generated."""
+
+    reasoning: str
+    content: str
+    finish_reason: str
+    matched_stop: int | str | None
+    tool_calls: tuple[tuple[str, str], ...] = ()
+    """Name and arguments (JSON) of each call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A completion to be generated."""
+
+    rid: str
+    """The id of the response."""
+    stream: bool
+    prompt_tokens: int
+    answers: tuple[Answer, ...]
+    """One for each of `n` choices."""
+    encoder: Encoder
+    include_usage: bool = False
+    """One usage event at the end of the stream."""
+    continuous_usage: bool = False
+    """Cumulative usage on every token event."""
+    prefix: bytes = b""
+    """Stands for the prompt in the prefix cache."""
+    content_type: bytes = b"application/json"

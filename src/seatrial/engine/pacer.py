@@ -1,0 +1,124 @@
+"""Calls what is due at absolute times of the monotonic clock.
+
+One timer of the kernel and one heap for all streams: nothing sleeps after the last token, so lateness of one event
+never moves the next.
+"""
+
+import asyncio
+import ctypes
+import heapq
+import itertools
+import os
+import time
+from typing import Protocol
+
+_TURN_NS = 3_000_000
+"""How long due things may be called in one go before sockets are read again."""
+_BATCH = 32
+"""Calls between two looks at the clock."""
+_CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
+_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Timed(Protocol):
+    """Something that happens at times that it names itself."""
+
+    def due(self, due_ns: int, now_ns: int) -> int | None:
+        """Do what was due at `due_ns`. Returns the next due time, None when there is none (any more)."""
+        ...
+
+
+class Pacer:
+    """A heap of due times over a kernel timer, in an asyncio loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._heap: list[tuple[int, int, Timed]] = []
+        self._order = itertools.count()
+        self._timer = _Timer()
+        self._armed_ns = 0
+        self._firing = False
+        loop.add_reader(self._timer.fd, self._fire)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._timer.fd)
+        self._timer.close()
+        self._heap.clear()
+
+    def at(self, due_ns: int, item: Timed) -> None:
+        """Have `item.due` called at a time of `time.monotonic_ns()`, at once when it has passed."""
+        heapq.heappush(self._heap, (due_ns, next(self._order), item))
+        if not self._firing and (self._armed_ns == 0 or due_ns < self._armed_ns):
+            self._arm(due_ns)
+
+    def _arm(self, due_ns: int) -> None:
+        self._armed_ns = max(due_ns, 1)
+        self._timer.set(self._armed_ns)
+
+    def _fire(self) -> None:
+        self._timer.acknowledge()
+        self._armed_ns, self._firing = 0, True
+        try:
+            self._call_due()
+        finally:
+            self._firing = False
+            if self._heap:
+                self._arm(self._heap[0][0])
+
+    def _call_due(self) -> None:
+        heap, clock = self._heap, time.monotonic_ns
+        replace, pop = heapq.heapreplace, heapq.heappop
+        now = clock()
+        until = now + _TURN_NS
+        while heap and heap[0][0] <= now < until:
+            for _ in range(_BATCH):
+                due, order, item = heap[0]
+                if due > now:
+                    break
+                # The item may put others on the heap, so it leaves first unless it stays the first.
+                following = item.due(due, now)
+                if heap[0][1] != order:
+                    _remove(heap, order)
+                    if following is not None:
+                        heapq.heappush(heap, (following, next(self._order), item))
+                elif following is None:
+                    pop(heap)
+                else:
+                    replace(heap, (following, order, item))
+                if not heap:
+                    break
+            now = clock()
+
+
+def _remove(heap: list[tuple[int, int, Timed]], order: int) -> None:
+    """Take an entry out of the middle; rare: only when a call put something earlier on the heap."""
+    index = next(index for index, entry in enumerate(heap) if entry[1] == order)
+    heap[index] = heap[-1]
+    heap.pop()
+    heapq.heapify(heap)
+
+
+class _Timer:
+    """A timerfd: exact to the microsecond, where the time-outs of epoll count whole milliseconds."""
+
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self.fd: int = self._libc.timerfd_create(_CLOCK_MONOTONIC, _FLAGS)
+        if self.fd < 0:
+            raise OSError(ctypes.get_errno(), "the kernel gave no timer")
+        # Seconds and nanoseconds of the interval (none), then of the first expiry.
+        self._time = (ctypes.c_long * 4)(0, 0, 0, 0)
+
+    def set(self, due_ns: int) -> None:
+        self._time[2], self._time[3] = divmod(due_ns, 1_000_000_000)
+        if self._libc.timerfd_settime(self.fd, _ABSOLUTE, self._time, None) < 0:
+            raise OSError(ctypes.get_errno(), "the kernel refused to set a timer")
+
+    def acknowledge(self) -> None:
+        try:
+            os.read(self.fd, 8)
+        except BlockingIOError:
+            pass  # it was set anew in the same turn of the loop
+
+    def close(self) -> None:
+        os.close(self.fd)

@@ -1,0 +1,103 @@
+"""What the simulation is told: each setting once, with its flag, its variable and its help."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from seatrial.engine.durations import nanoseconds
+
+PREFIX = "SEATRIAL_ENGINE_"
+"""Of the environment variables that the rehearsal sets on pods."""
+_FALSE = ("", "0", "false", "no", "off")
+
+
+class InvalidSetting(ValueError):
+    """A setting that cannot be; the message is one line for the user."""
+
+
+def _count(text: str) -> int:
+    if not text.strip().isdigit():
+        raise ValueError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"{text!r} is no share; write a number from 0 to 1")
+    return share
+
+
+def _switch(text: str) -> bool:
+    return text.strip().lower() not in _FALSE
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(";") if word.strip())
+
+
+def setting(default: Any, read: Callable[[str], Any], help: str, metavar: str = "") -> Any:
+    return field(default=default, metadata={"read": read, "help": help, "metavar": metavar})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the engine behaves. Lengths of time are nanoseconds where the name says so, else a distribution's text."""
+
+    ttft: str = setting("50ms", str, "time to the first token: 50ms, normal(50ms,5ms), lognormal(50ms,0.3), …", "TIME")
+    itl: str = setting("10ms", str, "time between two tokens, in the same forms", "TIME")
+    batch: str = setting("", str, "honest batch model instead of set times: the name of a preset", "PRESET")
+    slots: int | None = setting(None, _count, "requests served at a time; more wait (set times only)", "COUNT")
+    output: str = setting("", str, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
+    reasoning_share: float = setting(0.5, _share, "part of an answer's tokens that is reasoning", "SHARE")
+    tokens_per_event: int = setting(1, _count, "tokens that one event of a stream carries", "COUNT")
+    load_time_ns: int = setting(0, nanoseconds, "time to load the weights", "TIME")
+    warmup_time_ns: int = setting(0, nanoseconds, "time from the open port to readiness", "TIME")
+    download_time_ns: int = setting(0, nanoseconds, "time that a download of the model takes", "TIME")
+    gpus: int | None = setting(None, _count, "GPUs that this pod was promised", "COUNT")
+    seed: int = setting(0, _count, "seed of everything that is drawn", "NUMBER")
+    misbehave: tuple[str, ...] = setting((), _words, "what goes wrong on purpose, see the documentation", "SPEC")
+    truth_events: int = setting(4_000_000, _count, "events that /truth remembers at most", "COUNT")
+    core: int | None = setting(None, _count, "processor core to stay on, to measure against", "NUMBER")
+    realtime: bool = setting(False, _switch, "ask for real-time priority, to measure against")
+
+
+def names() -> tuple[str, ...]:
+    return tuple(one.name for one in fields(Settings))
+
+
+def metadata(name: str) -> Mapping[str, Any]:
+    """What a setting is: `read`, `help`, `metavar`, and its `default`."""
+    found = next(one for one in fields(Settings) if one.name == name)
+    return {**found.metadata, "default": None if found.default is MISSING else found.default}
+
+
+def title(name: str) -> str:
+    """The name of a setting as a flag or a variable has it: without the unit of its value."""
+    return name.removesuffix("_ns")
+
+
+def variable(name: str) -> str:
+    return PREFIX + title(name).upper()
+
+
+def flag(name: str) -> str:
+    return "--" + title(name).replace("_", "-")
+
+
+def read(name: str, text: str, place: str) -> Any:
+    """The value of a setting. Raises InvalidSetting that names the place it was given at."""
+    try:
+        return metadata(name)["read"](text)
+    except ValueError as error:
+        raise InvalidSetting(f"{place}: {error}") from None
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The settings that variables give. Raises InvalidSetting."""
+    given = os.environ if environment is None else environment
+    return {name: read(name, given[variable(name)], variable(name)) for name in names() if variable(name) in given}

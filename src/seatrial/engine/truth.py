@@ -1,0 +1,157 @@
+"""What the engine really did: when each event was due, when it was handed to the kernel, what was asked.
+
+Bounded: the oldest requests are forgotten first, and how many is said.
+"""
+
+import json
+import time
+from array import array
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+KINDS = ("reasoning", "content", "tool", "role", "finish", "usage", "done", "error", "comment", "body")
+"""What an event carried; only the first three are tokens."""
+TOKEN_KINDS = 3
+_KIND = {name: number for number, name in enumerate(KINDS)}
+_TOKENS = len(KINDS)
+"""`what` of an event is its number of tokens times this, plus its kind."""
+LONGEST_US = 0xFFFF_FFFF
+"""Offsets are microseconds in 32 bits: 71 minutes after the request came."""
+
+
+def what(kind: str, tokens: int = 0) -> int:
+    """Kind and tokens of an event as the log keeps them."""
+    return tokens * _TOKENS + _KIND[kind]
+
+
+@dataclass(slots=True, eq=False)
+class Record:
+    """One request: times in nanoseconds of `time.monotonic_ns()`, events as offsets to `received_ns` in microseconds."""
+
+    id: str
+    path: str
+    received_ns: int
+    streaming: bool
+    prompt_tokens: int = 0
+    asked_tokens: int | None = None
+    due_us: "array[int]" = field(default_factory=lambda: array("I"))
+    sent_us: "array[int]" = field(default_factory=lambda: array("I"))
+    what: "array[int]" = field(default_factory=lambda: array("I"))
+    ended_ns: int = 0
+    outcome: str = ""
+    """How it ended: a finish reason, `disconnected`, or what went wrong on purpose; empty while it runs."""
+    misbehaviour: str = ""
+
+    @property
+    def tokens(self) -> int:
+        return sum(one // _TOKENS for one in self.what if one % _TOKENS < TOKEN_KINDS)
+
+    def add(self, due_ns: int, sent_ns: int, code: int) -> None:
+        """Note an event that was due, and handed to the kernel, at these times."""
+        start = self.received_ns
+        self.due_us.append(min(max(due_ns - start, 0) // 1000, LONGEST_US))
+        self.sent_us.append(min(max(sent_ns - start, 0) // 1000, LONGEST_US))
+        self.what.append(code)
+
+    def end(self, outcome: str, now_ns: int) -> None:
+        if not self.ended_ns:
+            self.outcome, self.ended_ns = outcome, now_ns
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "path": self.path,
+            "streaming": self.streaming,
+            "received_ns": self.received_ns,
+            "ended_ns": self.ended_ns or None,
+            "outcome": self.outcome or None,
+            "misbehaviour": self.misbehaviour or None,
+            "prompt_tokens": self.prompt_tokens,
+            "asked_tokens": self.asked_tokens,
+            "due_us": list(self.due_us),
+            "sent_us": list(self.sent_us),
+            "tokens": [one // _TOKENS for one in self.what],
+            "kinds": [KINDS[one % _TOKENS] for one in self.what],
+        }
+
+
+class Truth:
+    """The send log: at most about `events` events; the oldest requests that have ended make room."""
+
+    def __init__(self, events: int) -> None:
+        self._bound = events
+        self._held = 0
+        self._records: deque[Record] = deque()
+        self.forgotten = 0
+        self.since_ns = time.monotonic_ns()
+        self.peak_streams = 0
+        self._streams = 0
+
+    def begin(self, record: Record) -> Record:
+        self._records.append(record)
+        self._streams += 1
+        self.peak_streams = max(self.peak_streams, self._streams)
+        return record
+
+    def ended(self, record: Record) -> None:
+        """Count an ended request, and forget the oldest ones while there are too many events."""
+        self._streams -= 1
+        self._held += len(record.what) + 1
+        while self._held > self._bound and self._records and self._records[0].ended_ns:
+            self._held -= len(self._records.popleft().what) + 1
+            self.forgotten += 1
+
+    def reset(self) -> int:
+        """Forget what has ended. Returns how many requests that were."""
+        running = [one for one in self._records if not one.ended_ns]
+        gone = len(self._records) - len(running)
+        self._records = deque(running)
+        self._held = self.forgotten = 0
+        self.peak_streams = self._streams
+        self.since_ns = time.monotonic_ns()
+        return gone
+
+    def lines(self) -> Iterator[bytes]:
+        """The log as JSON lines: first what holds for all, then one line a request."""
+        yield json.dumps(self.head()).encode() + b"\n"
+        for record in list(self._records):
+            yield json.dumps(record.as_json()).encode() + b"\n"
+
+    def head(self) -> dict[str, object]:
+        """Clocks, so that stamps of one host can be laid side by side, and how much is held."""
+        return {
+            "schema": 1,
+            "monotonic_ns": time.monotonic_ns(),
+            "wall_ns": time.time_ns(),
+            "since_ns": self.since_ns,
+            "requests": len(self._records),
+            "running": self._streams,
+            "forgotten": self.forgotten,
+            "peak_streams": self.peak_streams,
+        }
+
+    def summary(self) -> dict[str, object]:
+        """Quantiles of what was really sent, in milliseconds, over the requests that have ended."""
+        done = [record for record in self._records if record.ended_ns]
+        late: array[int] = array("I")
+        first: array[int] = array("I")
+        gaps: array[int] = array("I")
+        for record in done:
+            sent = [at for at, one in zip(record.sent_us, record.what, strict=True) if one % _TOKENS < TOKEN_KINDS]
+            late.extend(max(at - due, 0) for at, due in zip(record.sent_us, record.due_us, strict=True))
+            first.extend(sent[:1])
+            gaps.extend(max(b - a, 0) for a, b in zip(sent, sent[1:], strict=False))
+        figures = {"send_lag_ms": late, "ttft_ms": first, "gap_ms": gaps}
+        tokens = sum(record.tokens for record in done)
+        return self.head() | {"tokens": tokens} | {name: quantiles(values) for name, values in figures.items()}
+
+
+def quantiles(values_us: Sequence[int]) -> dict[str, float | int]:
+    """Count and the usual quantiles (nearest rank) of microseconds, in milliseconds."""
+    if not values_us:
+        return {"n": 0}
+    ordered = sorted(values_us)
+    last = len(ordered) - 1
+    named = {f"p{share:g}": ordered[round(last * share / 100)] / 1000 for share in (50, 90, 95, 99)}
+    return {"n": len(ordered), **named, "max": ordered[-1] / 1000}
