@@ -5,6 +5,7 @@ never moves the next.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import heapq
 import itertools
@@ -23,7 +24,7 @@ _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 class Timed(Protocol):
     """Something that happens at times that it names itself."""
 
-    def due(self, due_ns: int, now_ns: int) -> int | None:
+    def due(self, due_ns: int, /) -> int | None:
         """Do what was due at `due_ns`. Returns the next due time, None when there is none (any more)."""
         ...
 
@@ -76,7 +77,7 @@ class Pacer:
                 if due > now:
                     break
                 # The item may put others on the heap, so it leaves first unless it stays the first.
-                following = item.due(due, now)
+                following = item.due(due)
                 if heap[0][1] != order:
                     _remove(heap, order)
                     if following is not None:
@@ -115,10 +116,8 @@ class _Timer:
             raise OSError(ctypes.get_errno(), "the kernel refused to set a timer")
 
     def acknowledge(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # it was set anew in the same turn of the loop
             os.read(self.fd, 8)
-        except BlockingIOError:
-            pass  # it was set anew in the same turn of the loop
 
     def close(self) -> None:
         os.close(self.fd)

@@ -9,6 +9,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 KINDS = ("reasoning", "content", "tool", "role", "finish", "usage", "done", "error", "comment", "body")
 """What an event carried; only the first three are tokens."""
@@ -27,7 +28,7 @@ def what(kind: str, tokens: int = 0) -> int:
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One request: times in nanoseconds of `time.monotonic_ns()`, events as offsets to `received_ns` in microseconds."""
+    """One request. Times are those of `time.monotonic_ns()`, events are microseconds after `received_ns`."""
 
     id: str
     path: str
@@ -141,7 +142,7 @@ class Truth:
             sent = [at for at, one in zip(record.sent_us, record.what, strict=True) if one % _TOKENS < TOKEN_KINDS]
             late.extend(max(at - due, 0) for at, due in zip(record.sent_us, record.due_us, strict=True))
             first.extend(sent[:1])
-            gaps.extend(max(b - a, 0) for a, b in zip(sent, sent[1:], strict=False))
+            gaps.extend(max(b - a, 0) for a, b in pairwise(sent))
         figures = {"send_lag_ms": late, "ttft_ms": first, "gap_ms": gaps}
         tokens = sum(record.tokens for record in done)
         return self.head() | {"tokens": tokens} | {name: quantiles(values) for name, values in figures.items()}

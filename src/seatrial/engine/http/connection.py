@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 import httptools
 
+from seatrial.engine.http.arrival import ask_for_stamps, receive
 from seatrial.engine.http.messages import Request, head
 
 _READ = 64 * 1024
@@ -65,7 +66,8 @@ class Connection:
         self._ended = False
         self._last: Request | None = None
         self._reading = True
-        self.idle_since_ns = time.monotonic_ns()
+        self.idle_since_ns = self._arrived_ns = time.monotonic_ns()
+        ask_for_stamps(sock)
         self._start_message()
         loop.add_reader(self._fd, self._read)
 
@@ -73,7 +75,7 @@ class Connection:
 
     def _read(self) -> None:
         try:
-            data = self._sock.recv(_READ)
+            data, self._arrived_ns = receive(self._sock, _READ)
         except BlockingIOError:
             return
         except OSError:
@@ -130,7 +132,7 @@ class Connection:
                 query.decode("ascii", "replace"),
                 self._headers,
                 b"".join(self._body),
-                time.monotonic_ns(),
+                self._arrived_ns,
                 self._parser.get_http_version(),
                 self._parser.should_keep_alive() and self._body_size <= MOST_BODY,
             )

@@ -43,11 +43,6 @@ def head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(lines)
 
 
-def chunk(payload: bytes) -> bytes:
-    """A chunk of a body in chunked transfer encoding."""
-    return b"%x\r\n%b\r\n" % (len(payload), payload)
-
-
 LAST_CHUNK = b"0\r\n\r\n"
 
 

@@ -1,0 +1,48 @@
+"""What keeps the process from disturbing its own schedule: its core, its priority, and when garbage is collected."""
+
+import asyncio
+import gc
+import os
+from collections.abc import Callable
+
+_YOUNG = 1
+_EVERY_S = 1.0
+_OLD_EVERY = 60
+"""Seconds of uninterrupted work after which everything is collected all the same."""
+
+
+def stay_on(core: int | None, realtime: bool) -> None:
+    """Pin the process to a core, and ask for real-time priority.
+
+    Raises:
+        OSError: the system does not allow it, or has no such core.
+    """
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    if realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+
+
+class Collection:
+    """Collects garbage between events instead of in the middle of them: young objects each second, all when idle."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, busy: Callable[[], bool]) -> None:
+        self._loop, self._busy, self._seconds = loop, busy, 0
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._next = loop.call_later(_EVERY_S, self._collect)
+
+    def _collect(self) -> None:
+        self._seconds += 1
+        if self._seconds >= _OLD_EVERY or (not self._busy() and gc.get_count()[2]):
+            gc.collect()
+            self._seconds = 0
+        elif any(gc.get_count()):
+            gc.collect(_YOUNG)
+        self._next = self._loop.call_later(_EVERY_S, self._collect)
+
+    def close(self) -> None:
+        self._next.cancel()
+        gc.enable()
+        gc.unfreeze()
