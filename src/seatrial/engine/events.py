@@ -17,8 +17,12 @@ class Event(NamedTuple):
     code: int
     """Kind and tokens, see `truth.what`."""
     after_ns: int = 0
+    ending: str = ""
+    """What becomes of the connection after it: `truncate`, `reset` or `silence`; empty for nothing."""
 
 
+AT_ONCE = -1
+"""The token of an event that waits for none: it leaves when the request has come."""
 _ROLE, _FINISH, _USAGE, _DONE, _BODY = what("role"), what("finish"), what("usage"), what("done"), what("body")
 
 

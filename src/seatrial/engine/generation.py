@@ -64,11 +64,17 @@ class Generation:
         self._wait(event)
 
     def _wait(self, event: Event) -> None:
-        due = self._schedule.due_ns(event.token)
+        due = self._due_of(event)
         if due is None:
             self._parked = True
         else:
-            self._pacer.at(due + event.after_ns, self)
+            self._pacer.at(due, self)
+
+    def _due_of(self, event: Event) -> int | None:
+        if event.token < 0:
+            return self.record.received_ns + event.after_ns
+        due = self._schedule.due_ns(event.token)
+        return None if due is None else due + event.after_ns
 
     def due(self, due_ns: int, /) -> int | None:
         """Send the event that is due. Returns when the next one is."""
@@ -79,7 +85,7 @@ class Generation:
             self._parked = True  # until the client has read what was sent before
             return None
         payload = event.payload
-        data = b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked else payload
+        data = b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked and payload else payload
         if self._head:
             data, self._head = self._head + data, b""
         sent = connection.write(data)
@@ -89,16 +95,18 @@ class Generation:
             self.record.add(due_ns, time.monotonic_ns(), event.code)
         else:
             self._unsent = due_ns, event.code
+        if event.ending:
+            self._break_off(event.ending)
+            return None
         event = self._event = next(self._events, None)
         if event is None:
             if sent:
                 self._finish()
             return None
-        following = self._schedule.due_ns(event.token)
+        following = self._due_of(event)
         if following is None:
             self._parked = True
-            return None
-        return following + event.after_ns
+        return following
 
     def more(self) -> None:
         """Go on: the batch has come further, or the client reads again."""
@@ -118,6 +126,18 @@ class Generation:
                 self._finish()
                 return
         self.more()
+
+    def _break_off(self, ending: str) -> None:
+        """End as a process or a network that fails would."""
+        connection = self._connection
+        if ending == "silence":
+            self._event, self._events = None, iter(())
+            return  # the client waits until it gives up
+        self._end(ending)
+        if ending == "reset":
+            connection.reset()
+        else:
+            connection.close()
 
     def disconnected(self) -> None:
         self._end("disconnected")

@@ -1,17 +1,23 @@
 """What is done with each request of the API: answered at once, later, or as a generation."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import chain
 from typing import Protocol
 
 from seatrial.engine import events
 from seatrial.engine.generation import Generation, Schedule
 from seatrial.engine.http.connection import Answering, Connection
 from seatrial.engine.http.messages import Reply, Request, head
+from seatrial.engine.http.replies import Later, write
+from seatrial.engine.misbehaviour import replies, streams
+from seatrial.engine.misbehaviour.answers import shortened
+from seatrial.engine.misbehaviour.spec import InvalidSpec, Spec, written
+from seatrial.engine.misbehaviour.switchboard import HEADER, Switchboard
 from seatrial.engine.openai.plan import Plan
 from seatrial.engine.pacer import Pacer
 from seatrial.engine.state import State
-from seatrial.engine.truth import Record, Truth
+from seatrial.engine.truth import Record, Truth, what
 
 _STREAM = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -37,55 +43,83 @@ class Serving:
     """Takes requests from connections and sees to their answers."""
 
     def __init__(
-        self, api: Api, admission: Admission, pacer: Pacer, truth: Truth, state: State, tokens_per_event: int
+        self,
+        api: Api,
+        admission: Admission,
+        pacer: Pacer,
+        truth: Truth,
+        state: State,
+        switchboard: Switchboard,
+        tokens_per_event: int,
+        early_head: bool,
     ) -> None:
+        """`early_head`: the status line leaves before the first token is there, as releases did."""
         self._api, self._admission, self._pacer = api, admission, pacer
-        self._truth, self._state, self._per_event = truth, state, tokens_per_event
+        self._truth, self._state, self._switchboard = truth, state, switchboard
+        self._per_event, self._early_head = tokens_per_event, early_head
 
     def handle(self, connection: Connection, request: Request) -> Answering | None:
         """Begin to answer. Returns what is to hear of the connection's end."""
-        if request.path == "/truth" or request.path.startswith("/truth/"):
-            return self._tell_truth(connection, request)
         found = self._api.handle(request)
-        return (
-            self._reply(connection, request, found)
-            if isinstance(found, Reply)
-            else self._plan(connection, request, found)
-        )
+        if isinstance(found, Reply):
+            return self._reply(connection, request, found)
+        try:
+            specs = self._switchboard.befalling(request.headers.get(HEADER))
+        except InvalidSpec as error:
+            return self._reply(connection, request, replies.unreadable(str(error)))
+        if specs and (refusal := replies.reply(specs, found.stream)) is not None:
+            return self._reply(connection, request, refusal)
+        return self._plan(connection, request, shortened(found, specs) if specs else found, specs)
 
     # Answers that are known.
 
     def _reply(self, connection: Connection, request: Request, reply: Reply) -> Answering | None:
         if not reply.delay_ns:
-            _write(connection, request, reply)
+            write(connection, request, reply)
             return None
-        later = _Later(connection, request, reply)
+        later = Later(connection, request, reply)
         self._pacer.at(request.received_ns + reply.delay_ns, later)
         return later
 
     # Generations.
 
-    def _plan(self, connection: Connection, request: Request, plan: Plan) -> Answering | None:
+    def _plan(self, connection: Connection, request: Request, plan: Plan, specs: tuple[Spec, ...]) -> Answering | None:
         schedule = self._admission.admit(plan, request)
         if isinstance(schedule, Reply):
             return self._reply(connection, request, schedule)
         record = Record(plan.rid, request.path, request.received_ns, plan.stream, plan.prompt_tokens)
         record.asked_tokens = max((answer.length for answer in plan.answers), default=0)
+        record.misbehaviour = "; ".join(map(written, specs))
         self._truth.begin(record)
         self._state.running += 1
-        if plan.stream:
-            chunked = request.version != "1.0"
-            opening = head(200, _STREAM if chunked else _STREAM[:1])
-            source = events.stream(plan, self._per_event)
-        else:
-            chunked = False
-            event = events.whole(plan)
-            length = str(len(event.payload)).encode()
-            opening = head(200, ((b"content-length", length), (b"content-type", plan.content_type)))
-            source = iter((event,))
+        source, opening, chunked = self._stream(request, plan, specs) if plan.stream else self._whole(plan, specs)
         generation = Generation(connection, source, schedule, record, self._pacer, opening, chunked, self._ended)
         generation.start()
         return generation
+
+    def _stream(
+        self, request: Request, plan: Plan, specs: tuple[Spec, ...]
+    ) -> tuple[Iterator[events.Event], bytes, bool]:
+        chunked = request.version != "1.0"
+        source = events.stream(plan, self._tokens_per_event(specs))
+        if self._early_head:
+            source = chain((events.Event(events.AT_ONCE, b"", what("head")),), source)
+        if specs:
+            source = streams.apply(source, specs, streams.Stream(_length(plan), plan.encoder, streaming=True))
+        headers = [*_STREAM] if chunked else [*_STREAM[:1]]
+        return source, head(200, headers + _encoding(specs) + _closing(request)), chunked
+
+    def _whole(self, plan: Plan, specs: tuple[Spec, ...]) -> tuple[Iterator[events.Event], bytes, bool]:
+        event = events.whole(plan)
+        stream = streams.Stream(event.token + 1, plan.encoder, streaming=False)
+        cuts = tuple(spec for spec in specs if spec.name in streams.CUTS)
+        changed = list(streams.apply(iter((event,)), tuple(spec for spec in specs if spec not in cuts), stream))
+        length = str(sum(len(one.payload) for one in changed)).encode()
+        headers = [(b"content-length", length), (b"content-type", plan.content_type)]
+        return streams.apply(iter(changed), cuts, stream), head(200, headers + _encoding(specs)), False
+
+    def _tokens_per_event(self, specs: tuple[Spec, ...]) -> int:
+        return next((spec.count for spec in specs if spec.name == "tokens-per-event"), self._per_event)
 
     def _ended(self, generation: Generation, outcome: str) -> None:
         generation.record.end(outcome or "complete", time.monotonic_ns())
@@ -94,86 +128,14 @@ class Serving:
         self._state.served += 1
         self._admission.ended(generation)
 
-    # The truth.
 
-    def _tell_truth(self, connection: Connection, request: Request) -> Answering | None:
-        import json
-
-        if request.method == "DELETE" or (request.method == "POST" and request.path == "/truth/reset"):
-            body = json.dumps({"forgotten": self._truth.reset()}).encode()
-        elif request.path == "/truth/summary":
-            body = json.dumps(self._truth.summary()).encode()
-        elif request.path == "/truth" and request.method == "GET":
-            download = _Download(connection, request, self._truth, self._pacer)
-            download.start()
-            return download
-        else:
-            body = b'{"detail":"Not Found"}'
-        _write(connection, request, Reply(200, ((b"content-type", b"application/json"),), body))
-        return None
+def _length(plan: Plan) -> int:
+    return max((answer.length for answer in plan.answers), default=0)
 
 
-def _write(connection: Connection, request: Request, reply: Reply) -> None:
-    """Send a whole answer, without its body when only the head was asked for."""
-    headers = reply.headers
-    if reply.status not in (204, 304):
-        headers = ((b"content-length", str(len(reply.body)).encode()), *headers)
-    if not request.keep_alive:
-        headers = (*headers, (b"connection", b"close"))
-    connection.write(head(reply.status, headers) + (b"" if request.method == "HEAD" else reply.body))
-    connection.done()
+def _encoding(specs: tuple[Spec, ...]) -> list[tuple[bytes, bytes]]:
+    return [(b"content-encoding", b"gzip")] if any(spec.name == "gzip" for spec in specs) else []
 
 
-class _Later:
-    """An answer that takes its time, such as a health check."""
-
-    def __init__(self, connection: Connection, request: Request, reply: Reply) -> None:
-        self._connection, self._request, self._reply = connection, request, reply
-        self._gone = False
-
-    def due(self, _due_ns: int, /) -> int | None:
-        if not self._gone:
-            _write(self._connection, self._request, self._reply)
-        return None
-
-    def writable(self) -> None: ...
-
-    def disconnected(self) -> None:
-        self._gone = True
-
-
-class _Download:
-    """The log, line by line between the events of streams, and no faster than the client reads."""
-
-    def __init__(self, connection: Connection, request: Request, truth: Truth, pacer: Pacer) -> None:
-        self._connection, self._pacer, self._lines = connection, pacer, truth.lines()
-        self._chunked = request.version != "1.0"
-        self._gone = False
-
-    def start(self) -> None:
-        headers = ((b"content-type", b"application/jsonl"), (b"transfer-encoding", b"chunked"))
-        self._connection.write(head(200, headers if self._chunked else headers[:1]))
-        self._go_on()
-
-    def _go_on(self) -> None:
-        self._pacer.at(time.monotonic_ns(), self)
-
-    def due(self, _due_ns: int, /) -> int | None:
-        if self._gone or self._connection.blocked:
-            return None
-        line = next(self._lines, None)
-        if line is None:
-            self._connection.write(b"0\r\n\r\n" if self._chunked else b"")
-            self._connection.done()
-            return None
-        self._connection.write(b"%x\r\n%b\r\n" % (len(line), line) if self._chunked else line)
-        return time.monotonic_ns()
-
-    def writable(self) -> None:
-        self._go_on()
-
-    def disconnected(self) -> None:
-        self._gone = True
-
-
-Handle = Callable[[Connection, Request], Answering | None]
+def _closing(request: Request) -> list[tuple[bytes, bytes]]:
+    return [] if request.keep_alive else [(b"connection", b"close")]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-KINDS = ("reasoning", "content", "tool", "role", "finish", "usage", "done", "error", "comment", "body")
+KINDS = ("reasoning", "content", "tool", "role", "finish", "usage", "done", "error", "comment", "head", "body")
 """What an event carried; only the first three are tokens."""
 TOKEN_KINDS = 3
 _KIND = {name: number for number, name in enumerate(KINDS)}
@@ -24,6 +24,11 @@ LONGEST_US = 0xFFFF_FFFF
 def what(kind: str, tokens: int = 0) -> int:
     """Kind and tokens of an event as the log keeps them."""
     return tokens * _TOKENS + _KIND[kind]
+
+
+def carries(code: int, *kinds: str) -> bool:
+    """Whether an event is of one of these kinds."""
+    return KINDS[code % _TOKENS] in kinds
 
 
 @dataclass(slots=True, eq=False)
