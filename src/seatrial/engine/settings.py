@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from seatrial.engine.durations import nanoseconds
+from seatrial.engine.misbehaviour.spec import Spec, parse
 
 PREFIX = "SEATRIAL_ENGINE_"
 """Of the environment variables that the rehearsal sets on pods."""
@@ -36,10 +37,6 @@ def _switch(text: str) -> bool:
     return text.strip().lower() not in _FALSE
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(";") if word.strip())
-
-
 def setting(default: Any, read: Callable[[str], Any], help: str, metavar: str = "") -> Any:
     return field(default=default, metadata={"read": read, "help": help, "metavar": metavar})
 
@@ -60,7 +57,7 @@ class Settings:
     download_time_ns: int = setting(0, nanoseconds, "time that a download of the model takes", "TIME")
     gpus: int | None = setting(None, _count, "GPUs that this pod was promised", "COUNT")
     seed: int = setting(0, _count, "seed of everything that is drawn", "NUMBER")
-    misbehave: tuple[str, ...] = setting((), _words, "what goes wrong on purpose, see the documentation", "SPEC")
+    misbehave: tuple[Spec, ...] = setting((), parse, "what goes wrong on purpose: stall=1s@50; status=503/4", "SPEC")
     truth_events: int = setting(4_000_000, _count, "events that /truth remembers at most", "COUNT")
     core: int | None = setting(None, _count, "processor core to stay on, to measure against", "NUMBER")
     realtime: bool = setting(False, _switch, "ask for real-time priority, to measure against")

@@ -133,7 +133,9 @@ def parse(text: str) -> tuple[Spec, ...]:
 
 
 def _one(text: str) -> Spec:
-    rest, slash, every = text.partition("/")
+    rest, slash, every = text.rpartition("/")
+    if not every.isdigit():
+        rest, slash = text, ""  # a slash of a model's name
     rest, sign, place = rest.partition("@")
     name, equals, value = rest.partition("=")
     kind = KINDS.get(name)
