@@ -8,6 +8,7 @@ from seatrial.live.group import LiveGroup
 from seatrial.live.objects import LiveObject
 from seatrial.live.obstacles import short
 from seatrial.live.resources import NODES
+from seatrial.live.serving_nodes import gpus_of
 from seatrial.live.super_nodes import is_super_node
 from seatrial.manifests.quantity import InvalidQuantity, parse
 from seatrial.workload.serving import GPU
@@ -41,7 +42,7 @@ def on_purpose(deployed: Deployed, crowd: Crowd) -> str:
         return ""
     if is_super_node(node):
         return "on a super node each pod is a machine of its own"
-    wanted, has = max(map(gpus, crowd.pods)), _quantity(node.at("status", "allocatable", GPU))
+    wanted, has = max(map(gpus, crowd.pods)), gpus_of(node)
     return f"each pod takes {wanted} of a node's {has} GPUs" if 0 < wanted < has else ""
 
 
@@ -74,14 +75,21 @@ def why_waiting(deployed: Deployed, pod: LiveObject) -> str:
     if condition.get("reason") == "SchedulingGated":
         gates = ", ".join(str(one.get("name")) for one in pod.each("spec", "schedulingGates"))
         return f"it waits for its scheduling gates to be removed: {gates}"
-    if condition.get("message"):
-        return short(condition["message"])
-    events = deployed.view.events(pod.namespace, "Pod", pod.name)
-    said = [event.at("message") for event in events if event.at("reason") == "FailedScheduling"]
-    if said:
-        return short(said[-1])
+    words = scheduler_words(deployed, pod)
+    if words:
+        return short(words)
     scheduler = str(pod.at("spec", "schedulerName") or "default-scheduler")
     return f"no word from scheduler {scheduler}"
+
+
+def scheduler_words(deployed: Deployed, pod: LiveObject) -> str:
+    """The whole message of the scheduler about a pod without a node; empty where there is none."""
+    condition = pod.condition("PodScheduled") or {}
+    if condition.get("message"):
+        return str(condition["message"])
+    events = deployed.view.events(pod.namespace, "Pod", pod.name)
+    said = [str(event.at("message") or "") for event in events if event.at("reason") == "FailedScheduling"]
+    return said[-1] if said else ""
 
 
 def is_due(deployed: Deployed, pod: LiveObject) -> bool:

@@ -13,10 +13,9 @@ from seatrial.live.live_containers import live_template
 from seatrial.live.live_view import LiveView
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import NODES, PODS
-from seatrial.live.serving_nodes import accepts
+from seatrial.live.serving_nodes import accepts, untolerated
 from seatrial.manifests.quantity import InvalidQuantity, parse
-from seatrial.nodes.scheduling import tolerates
-from seatrial.target.fact_types import Taint
+from seatrial.manifests.workloads import PodTemplate
 
 Amounts = dict[str, Fraction]
 MORE_NODES = "more nodes: in seatrial.toml for a cluster of ours, [pool] nodes = 8; else free ones"
@@ -68,7 +67,7 @@ def _place(pods: Iterable[LiveObject], nodes: list[LiveObject], free: dict[str, 
     left = {node.name: dict(free[node.name]) for node in nodes}
     for pod in pods:
         asked = requests(pod)
-        apart = pod.at("spec", "affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+        apart = keeps_apart(live_template(pod))
         place = next((node for node in nodes if _accepts(node, pod) and _fits(asked, left[node.name])), None)
         if place is None:
             return False
@@ -121,9 +120,10 @@ def _amounts(raw: object) -> Amounts:
 def _accepts(node: LiveObject, pod: LiveObject) -> bool:
     """Whether selector, required node affinity and tolerations let the pod onto the node."""
     template = live_template(pod)
-    taints = [
-        Taint(str(one.get("key", "")), str(one.get("value") or ""), str(one["effect"]))
-        for one in node.each("spec", "taints")
-        if one.get("effect") in ("NoSchedule", "NoExecute")
-    ]
-    return accepts(template, node) and all(tolerates(template, taint) for taint in taints)
+    return accepts(template, node) and not any(untolerated(node, template))
+
+
+def keeps_apart(template: PodTemplate) -> bool:
+    """Whether required anti-affinity keeps the pods of a group on different nodes (which pods it means is not read)."""
+    rules = template.spec.at("affinity", "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
+    return bool(rules.raw)
