@@ -314,7 +314,10 @@ class Kwok:
                 # An address of its own choice would need a network (RFC 5737: for documentation only).
                 _arguments("kube-apiserver", {"advertise-address": "192.0.2.1"}),
                 # It only tells kubelets how long to keep secrets, and each time the cluster grows it patches all nodes.
-                _arguments("kube-controller-manager", {"controllers": "*,-ttl-controller"}),
+                # A claim that names its volume can lose a race between two workers, and then waits for the next sync.
+                _arguments(
+                    "kube-controller-manager", {"controllers": "*,-ttl-controller", "pvclaimbinder-sync-period": "2s"}
+                ),
                 # The last of two equal flags counts; kwokctl itself says that all nodes are managed.
                 _arguments(
                     "kwok-controller",

@@ -114,9 +114,21 @@ def settle(deployed: Deployed, view: LiveView, progress: Progress = silent) -> W
         sets = deployed.leader_worker_sets
         ready = sum(group.ready for lws in sets for group in lws.groups)
         progress(f"groups ready: {ready} of {sum(lws.replicas for lws in sets)}")
-        return all(lws.available for lws in sets) and (not deployed.own or all(map(_at_rest, deployed.pods())))
+        return all(lws.available for lws in sets) and (not deployed.own or _others_at_rest(deployed))
 
     return eventually(look, bool, deployed.wait_s, lambda _met: prospects.hopeless(), view.pulse)
+
+
+def _others_at_rest(deployed: Deployed) -> bool:
+    """Whether all pods are at rest, and those that the set's Deployments and StatefulSets make have begun to come."""
+    pods = deployed.pods()
+    stored = [admission.document for admission in deployed.admissions if admission.answer is not None]
+    selectors = [
+        document.at("spec", "selector", "matchLabels").texts.items()
+        for document in stored
+        if document.kind in ("Deployment", "StatefulSet") and document.at("spec", "replicas").integer != 0
+    ]
+    return all(map(_at_rest, pods)) and all(any(one <= pod.labels.items() for pod in pods) for one in selectors)
 
 
 def _at_rest(pod: LiveObject) -> bool:
