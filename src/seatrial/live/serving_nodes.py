@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from seatrial.clusters.wanted import request
 from seatrial.finding import Blocked, CannotTell, NotApplicable
 from seatrial.live.deployed import Deployed
 from seatrial.live.engines import NO_GPUS, Engine, engines, on_gpu_nodes, pods_of
 from seatrial.live.leader_worker_set import Standing
+from seatrial.live.live_containers import live_template
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import NODES
 from seatrial.live.super_nodes import is_super_node
@@ -32,10 +34,12 @@ def serving_nodes(deployed: Deployed) -> list[LiveObject]:
 
 def need_serving_nodes(deployed: Deployed) -> list[LiveObject]:
     """As `serving_nodes`. Raises NotApplicable where the set needs no GPU nodes, Blocked where it has none."""
-    on_gpu_nodes(deployed)
+    wanting = on_gpu_nodes(deployed)
     found = serving_nodes(deployed)
-    if not found:
+    if not found and any(one.pods for one in wanting) and not _used(deployed, wanting):
         raise Blocked("HWG-01", "no node with GPUs is there for the set")
+    if not found:
+        raise NotApplicable("no group is asked for, or all are on super nodes")
     return found
 
 
@@ -57,7 +61,8 @@ def nodes_in_use(deployed: Deployed) -> list[LiveObject]:
 
 
 def _used(deployed: Deployed, taking: Iterable[Engine]) -> set[str]:
-    return {str(pod.at("spec", "nodeName") or "") for one in taking for pod in pods_of(deployed, one)}
+    pods = (pod for one in taking for pod in pods_of(deployed, one))
+    return {str(name) for pod in pods if (name := pod.at("spec", "nodeName")) and request(live_template(pod), GPU)}
 
 
 def _find(deployed: Deployed) -> list[LiveObject]:
