@@ -6,13 +6,17 @@ All are made on one cluster, one after the other, as an administrator or an acci
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial import cluster_trial
+from seatrial.cluster_trial import ClusterTrial
 from seatrial.clusters.leftovers import Run
+from seatrial.clusters.node_templates import NATIVE_LABEL, REGULAR_LABEL
+from seatrial.knowledge import super_nodes
 from seatrial.live import placement
 from seatrial.live.installation import DEFINITION
 from seatrial.live.leader_worker_set import is_leader
@@ -36,11 +40,14 @@ from seatrial.live.resources import (
     VOLUMES,
     Resource,
 )
+from seatrial.live.settings import Settings
 from seatrial.lws import keys
+from seatrial.nodes.scheduling import INSTANCE_TYPE
 from seatrial.storage.storage_classes import TURBO
+from seatrial.trial import Trial
 from seatrial.verdict import Verdict
 
-from .users_cluster import NAMESPACE, UsersCluster, judge, told, users_cluster
+from .users_cluster import NAMESPACE, REQUIREMENTS, UsersCluster, judge, told, users_cluster
 
 SET = "deepseek-r1"
 API = "deepseek-r1-api"
@@ -253,7 +260,7 @@ def worker_not_ready(users: UsersCluster) -> Iterator[None]:
     users.api.patch(PODS, pod.name, {"status": {"conditions": conditions}}, NAMESPACE, "status")
 
 
-@fault("GRP-01")
+@fault("GRP-01", "HWG-14")
 def node_lost(users: UsersCluster) -> Iterator[None]:
     node = str(_worker(users).at("spec", "nodeName"))
     users.provider.lose_node(node)
@@ -276,7 +283,7 @@ def quota_too_small(users: UsersCluster) -> Iterator[None]:
     users.api.delete(QUOTAS, "small", NAMESPACE)
 
 
-@fault("GRP-13", "GRP-01")
+@fault("GRP-13", "GRP-01", "HWG-01")
 def taint_without_toleration(users: UsersCluster) -> Iterator[None]:
     names = [node.name for node in _gpu_nodes(users)]
     before = {name: users.get(NODES, name, None).each("spec", "taints") for name in names}
@@ -288,7 +295,7 @@ def taint_without_toleration(users: UsersCluster) -> Iterator[None]:
         users.api.patch(NODES, name, {"spec": {"taints": taints}})
 
 
-@fault("GRP-13", "GRP-01")
+@fault("HWG-01", "GRP-13", "GRP-01")
 def too_few_gpus(users: UsersCluster) -> Iterator[None]:
     names = [node.name for node in _gpu_nodes(users)]
     for name in names:
@@ -585,6 +592,87 @@ def kubelet_too_old(users: UsersCluster) -> Iterator[None]:
     users.api.patch(NODES, name, {"status": {"nodeInfo": {"kubeletVersion": before}}}, None, "status")
 
 
+@fault("HWG-11")
+def node_short_of_disk(users: UsersCluster) -> Iterator[None]:
+    name = str(_worker(users).at("spec", "nodeName"))
+    before = users.get(NODES, name, None).each("status", "conditions")
+    pressed = {"type": "DiskPressure", "status": "True", "reason": "KubeletHasDiskPressure"}
+    others = [one for one in before if one["type"] != "DiskPressure"]
+    users.api.patch(NODES, name, {"status": {"conditions": [*others, pressed]}}, None, "status")
+    yield
+    users.api.patch(NODES, name, {"status": {"conditions": before}}, None, "status")
+    users.until("its taint is gone", lambda: not _has_taint(users, name, "node.kubernetes.io/disk-pressure"))
+
+
+@fault("HWG-11")
+def pod_evicted_from_a_full_node(users: UsersCluster) -> Iterator[None]:
+    pod = _worker(users)
+    event = {
+        "metadata": {"name": "evicted.1"},
+        "involvedObject": {"kind": "Pod", "name": pod.name, "namespace": NAMESPACE},
+        "reason": "Evicted",
+        "message": "The node was low on resource: ephemeral-storage. Threshold quantity: 1, available: 0.",
+        "source": {"component": "kubelet", "host": pod.at("spec", "nodeName")},
+        "lastTimestamp": pod.metadata["creationTimestamp"],
+        "type": "Warning",
+    }
+    users.api.create(_EVENTS, event, NAMESPACE)
+    yield
+
+
+@fault("HWG-12")
+def another_kernel_on_one_node(users: UsersCluster) -> Iterator[None]:
+    yield from _with_node_info(users, {"kernelVersion": "5.4.241-1-tlinux4-0017.7"})
+
+
+@fault("HWG-12")
+def another_runtime_on_one_node(users: UsersCluster) -> Iterator[None]:
+    yield from _with_node_info(users, {"containerRuntimeVersion": "containerd://1.7.28-tke.1"})
+
+
+def _with_node_info(users: UsersCluster, changes: dict[str, str]) -> Iterator[None]:
+    name = str(_worker(users).at("spec", "nodeName"))
+    before = users.get(NODES, name, None).at("status", "nodeInfo")
+    users.api.patch(NODES, name, {"status": {"nodeInfo": changes}}, None, "status")
+    yield
+    users.api.patch(NODES, name, {"status": {"nodeInfo": {key: before[key] for key in changes}}}, None, "status")
+
+
+@fault("HWG-16")
+def node_of_another_pool_type(users: UsersCluster) -> Iterator[None]:
+    """The target says native."""
+    name = str(_worker(users).at("spec", "nodeName"))
+    machineset = users.get(NODES, name, None).labels[NATIVE_LABEL]
+    users.api.patch(NODES, name, {"metadata": {"labels": {NATIVE_LABEL: None, REGULAR_LABEL: "np-3kq0z1c8"}}})
+    yield
+    users.api.patch(NODES, name, {"metadata": {"labels": {NATIVE_LABEL: machineset, REGULAR_LABEL: None}}})
+
+
+@fault("HWG-18", "ADM-06")
+def taint_of_super_nodes(users: UsersCluster) -> Iterator[None]:
+    """The front end is sent to super nodes, and does not tolerate their taint."""
+    taints = [{"key": super_nodes.TAINT, "effect": "NoSchedule"}]
+    labels = {INSTANCE_TYPE: super_nodes.INSTANCE_TYPE}
+    users.api.create(NODES, {"metadata": {"name": "eklet-subnet-1", "labels": labels}, "spec": {"taints": taints}})
+    raw = users.get(DEPLOYMENTS, "open-webui").raw
+    body = {"spec": {"template": {"spec": {"nodeSelector": labels}}}}
+    users.api.patch(DEPLOYMENTS, "open-webui", body, NAMESPACE)
+    users.until("the new pod waits", lambda: _front_end_waits(users))
+    yield
+    users.restore(DEPLOYMENTS, raw)
+    users.until("the pod is back", lambda: _front_end_is_new(users))
+    users.api.delete(NODES, "eklet-subnet-1")
+
+
+def _front_end_waits(users: UsersCluster) -> bool:
+    conditions = (LiveObject(one).condition("PodScheduled") for one in users.api.list(PODS, NAMESPACE))
+    return any(one is not None and one.get("reason") == "Unschedulable" for one in conditions)
+
+
+def _has_taint(users: UsersCluster, node: str, key: str) -> bool:
+    return any(one["key"] == key for one in users.get(NODES, node, None).each("spec", "taints"))
+
+
 # What the faults are made of.
 
 
@@ -674,6 +762,24 @@ def test_nothing_is_left_of_the_faults(users: UsersCluster, tmp_path: Path) -> N
     assert {
         id: told(one) for id, one in found.items() if one.verdict in (*BROKEN, Verdict.NOT_RUN, Verdict.ERROR)
     } == {}
+
+
+def test_deploy_beside_what_runs(users: UsersCluster, tmp_path: Path) -> None:
+    """The set that runs holds four of six nodes: there are enough for a second one, and too few are free."""
+    trial = ClusterTrial(
+        Trial([str(users.folder)], None, NAMESPACE, None, date(2026, 11, 25)),
+        Settings(kubeconfig=users.kubeconfig, named=True, deploy=True, wait_s=3.0),
+        tmp_path,
+    )
+    trial.check()
+    [name] = trial.names
+    try:
+        found = {one.id: trial.judge(one, name) for one in REQUIREMENTS if one.id in ("HWG-01", "HWG-02")}
+    finally:
+        trial.leave()
+    assert found["HWG-01"].verdict is Verdict.PASSED, told(found["HWG-01"])
+    assert found["HWG-02"].verdict is Verdict.FAILED, told(found["HWG-02"])
+    assert "of 6 GPU nodes 4 have 0 of 8 GPUs free, 2 are free" in told(found["HWG-02"])
 
 
 def test_without_lws(users: UsersCluster, tmp_path: Path) -> None:

@@ -77,13 +77,18 @@ def _find(deployed: Deployed) -> list[LiveObject]:
 
 def _suits(node: LiveObject, engine: Engine) -> bool:
     """Whether a pod may come to be on the node once everything that passes has passed."""
-    lasting = (one for one in untolerated(node, engine.template) if not one.key.startswith(_PASSING))
     return (
         gpus_of(node) >= engine.gpus
         and not node.at("spec", "unschedulable")
         and accepts(engine.template, node)
-        and not any(one.key not in _JOINING for one in lasting)
+        and not lasting_taints(node, engine.template)
     )
+
+
+def lasting_taints(node: LiveObject, template: PodTemplate) -> list[Taint]:
+    """Those that keep the pods of a template off a node whatever state it comes to be in."""
+    found = untolerated(node, template)
+    return [one for one in found if not one.key.startswith(_PASSING) and one.key not in _JOINING]
 
 
 def accepts(template: PodTemplate, node: LiveObject) -> bool:

@@ -7,7 +7,7 @@ from seatrial.live.deployed import Deployed
 from seatrial.live.live_containers import live_template
 from seatrial.live.objects import LiveObject
 from seatrial.live.placement import gpus, is_due, nodes, scheduler_words
-from seatrial.live.serving_nodes import accepts, untolerated
+from seatrial.live.serving_nodes import accepts, lasting_taints
 from seatrial.live.super_nodes import is_super_node
 from seatrial.live.workload_pods import WorkloadPod, workload_pods
 from seatrial.nodes.super_pods import is_super_pod
@@ -47,5 +47,5 @@ def kept_off(deployed: Deployed) -> Iterator[tuple[WorkloadPod, str]]:
 
 def _keeps_off(node: LiveObject, pod: LiveObject) -> bool:
     template = live_template(pod)
-    keys = [taint.key for taint in untolerated(node, template)]
+    keys = [taint.key for taint in lasting_taints(node, template)]
     return accepts(template, node) and keys == [super_nodes.TAINT]
