@@ -1,16 +1,14 @@
 """CFS: facts of the CFS-Turbo add-on and instance."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from seatrial.finding import Finding, NotApplicable
 from seatrial.knowledge import transfers
 from seatrial.manifest_set import ManifestSet
-from seatrial.manifests.document import Document, Node
 from seatrial.requirement import Outcomes, requirement
 from seatrial.storage import model
-from seatrial.storage.storage_classes import EXAMPLES, TURBO, storage_classes
+from seatrial.storage.cfs import cfs_fact, turbo_volumes
+from seatrial.storage.storage_classes import EXAMPLES
 from seatrial.workload.probes import startup_budget
 from seatrial.workload.serving import Role
 
@@ -20,23 +18,6 @@ MARGIN = 1.2
 FORMS = {"fsid": re.compile(r"[0-9a-f]{8}"), "host": re.compile(r"\d{1,3}(\.\d{1,3}){3}")}
 
 
-def _volumes(deployment: ManifestSet) -> Iterator[tuple[Document, Node]]:
-    """The objects that name a Turbo file system, each with the map that holds fsid and host."""
-    for found in storage_classes(deployment):
-        if found.is_turbo:
-            yield found.document, found.document["parameters"]
-    for volume in deployment.of_kind("PersistentVolume", group=""):
-        if volume.at("spec", "csi", "driver").text == TURBO:
-            yield volume, volume.at("spec", "csi", "volumeAttributes")
-
-
-def _fact(deployment: ManifestSet, name: str) -> Any:
-    """A fact of a set that uses CFS-Turbo. Raises NotApplicable for other sets, MissingFact when it is not stated."""
-    if next(_volumes(deployment), None) is None and not deployment.target.below("cfs."):
-        raise NotApplicable("the set uses no CFS-Turbo")
-    return deployment.target.need(name)
-
-
 @requirement(
     "CFS-01",
     why="Without its CSI driver claims stay Pending and mounts fail.",
@@ -44,7 +25,7 @@ def _fact(deployment: ManifestSet, name: str) -> Any:
 )
 def test_add_on_is_installed(deployment: ManifestSet) -> Outcomes:
     """The CFSTurbo add-on MUST be installed."""
-    installed = _fact(deployment, "cluster.addons")
+    installed = cfs_fact(deployment, "cluster.addons")
     if ADD_ON.casefold() not in (name.casefold() for name in installed):
         yield Finding(deployment.target.place("cluster.addons"), ", ".join(installed) or "no add-on", ADD_ON)
 
@@ -56,7 +37,7 @@ def test_add_on_is_installed(deployment: ManifestSet) -> Outcomes:
 )
 def test_file_system_is_turbo(deployment: ManifestSet) -> Outcomes:
     """The file system MUST be of the Turbo series."""
-    series = _fact(deployment, "cfs.series")
+    series = cfs_fact(deployment, "cfs.series")
     if series != "turbo":
         yield Finding(deployment.target.place("cfs.series"), f"series {series}", "turbo")
 
@@ -69,9 +50,9 @@ def test_file_system_is_turbo(deployment: ManifestSet) -> Outcomes:
 )
 def test_capacity_reaches_the_minimum(deployment: ManifestSet) -> Outcomes:
     """The instance SHOULD have at least the product's minimum capacity."""
-    capacity = _fact(deployment, "cfs.capacity_tib")
+    capacity = cfs_fact(deployment, "cfs.capacity_tib")
     if min(SMALLEST_TIB.values()) <= capacity < max(SMALLEST_TIB.values()):
-        smallest = SMALLEST_TIB[_fact(deployment, "cfs.tier")]
+        smallest = SMALLEST_TIB[cfs_fact(deployment, "cfs.tier")]
     else:
         smallest = SMALLEST_TIB.get(str(deployment.target.get("cfs.tier")), min(SMALLEST_TIB.values()))
     if capacity < smallest:
@@ -85,7 +66,7 @@ def test_capacity_reaches_the_minimum(deployment: ManifestSet) -> Outcomes:
 )
 def test_instance_is_in_the_region(deployment: ManifestSet) -> Outcomes:
     """The instance MUST be in the cluster's region."""
-    region, wanted = _fact(deployment, "cfs.region"), _fact(deployment, "cluster.region")
+    region, wanted = cfs_fact(deployment, "cfs.region"), cfs_fact(deployment, "cluster.region")
     if region != wanted:
         yield Finding(deployment.target.place("cfs.region"), region, f"{wanted}, the cluster's region")
 
@@ -101,7 +82,7 @@ def test_instance_is_in_the_zone(deployment: ManifestSet) -> Outcomes:
 
 
 def _in_pool_zone(deployment: ManifestSet, fact: str) -> Outcomes:
-    zone, zones = _fact(deployment, fact), _fact(deployment, "pool.subnets[].zone")
+    zone, zones = cfs_fact(deployment, fact), cfs_fact(deployment, "pool.subnets[].zone")
     if zone not in zones:
         shown = ", ".join(dict.fromkeys(zones))
         yield Finding(deployment.target.place(fact), zone, f"{shown}, the zone of the GPU pool")
@@ -115,7 +96,7 @@ def _in_pool_zone(deployment: ManifestSet, fact: str) -> Outcomes:
 def test_instance_is_reachable(deployment: ManifestSet) -> Outcomes:
     """The instance MUST be reachable from the cluster's VPC."""
     target = deployment.target
-    if _fact(deployment, "cfs.network") == "vpc":
+    if cfs_fact(deployment, "cfs.network") == "vpc":
         own, wanted = target.need("cfs.vpc"), target.need("cluster.vpc")
         if own != wanted:
             yield Finding(target.place("cfs.vpc"), own, f"{wanted}, the cluster's VPC")
@@ -133,7 +114,7 @@ def test_instance_is_reachable(deployment: ManifestSet) -> Outcomes:
 )
 def test_mount_point_is_in_the_zone(deployment: ManifestSet) -> Outcomes:
     """With a VPC network the instance's subnet SHOULD be in the GPU pool's zone."""
-    if _fact(deployment, "cfs.network") == "ccn":
+    if cfs_fact(deployment, "cfs.network") == "ccn":
         raise NotApplicable("the instance is in a cloud network, not in a subnet")
     yield from _in_pool_zone(deployment, "cfs.subnet_zone")
 
@@ -149,7 +130,7 @@ def test_manifests_name_the_instance(deployment: ManifestSet) -> Outcomes:
     So does a static PersistentVolume, the only kind that super nodes mount. STO-05, STO-06, STO-12 and STO-13 judge
     values that no instance has.
     """
-    found = list(_volumes(deployment))
+    found = list(turbo_volumes(deployment))
     if not found:
         raise NotApplicable("no object of the set names a CFS-Turbo instance")
     for field, form in FORMS.items():
@@ -171,7 +152,7 @@ def test_loading_fits_the_startup_budget(role: Role) -> Outcomes:
 
     ARG-08 holds the time-out of collectives against the same load time.
     """
-    rate = _fact(role.manifests, "cfs.read_gb_s")
+    rate = cfs_fact(role.manifests, "cfs.read_gb_s")
     limit = startup_budget(role)
     if limit is None:
         raise NotApplicable(f"no probe ends the start of the {role.name}")
