@@ -4,7 +4,7 @@ CPUs and memory are left to the scheduler, whose words GRP-13 passes on.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from seatrial.clusters.wanted import request
@@ -48,33 +48,38 @@ def too_few_nodes(deployed: Deployed) -> Iterator[Shortage]:
 
     A pod that is on a ready node has found one, whatever became of the node since.
     """
-    wanting = on_gpu_nodes(deployed)
-    free = {name: gpus_of(node) for name, node in nodes(deployed).items()}
-    seated: Counter[Engine] = Counter()
-    for engine in wanting:
-        for pod in pods_of(deployed, engine):
-            node = nodes(deployed).get(str(pod.at("spec", "nodeName")))
-            if node is not None and node.holds("Ready"):
-                seated[engine] += 1
-                free[node.name] -= engine.gpus
-    yield from _shortages(deployed, wanting, free, seated)
+    found = nodes(deployed)
+    free = {name: gpus_of(node) for name, node in found.items()}
+    ready = {name for name, node in found.items() if node.holds("Ready")}
+    yield from _shortages(deployed, on_gpu_nodes(deployed), free, ready)
 
 
 def too_few_free_gpus(deployed: Deployed, wanting: list[Engine]) -> Iterator[Shortage]:
-    """Engines whose pods do not all find a node beside the pods of others. Raises CannotTell."""
+    """Engines whose pods do not all find a node beside the pods of others. Raises CannotTell.
+
+    A pod that is on a node has found its GPUs free; pods that are going away hold theirs no longer.
+    """
     free = {name: gpus_of(node) for name, node in nodes(deployed).items()}
     own = {one.pod.uid for one in workload_pods(deployed)}
     for pod in deployed.view.all(PODS):
         node = str(pod.at("spec", "nodeName") or "")
-        if node in free and pod.uid not in own and pod.at("status", "phase") not in ("Succeeded", "Failed"):
+        over = pod.deleting or pod.at("status", "phase") in ("Succeeded", "Failed")
+        if node in free and pod.uid not in own and not over:
             free[node] -= int(request(live_template(pod), GPU))
-    yield from _shortages(deployed, wanting, free, Counter())
+    yield from _shortages(deployed, wanting, free, free)
 
 
 def _shortages(
-    deployed: Deployed, wanting: Iterable[Engine], free: Free, seated: Counter[Engine]
+    deployed: Deployed, wanting: Iterable[Engine], free: Free, holding: Collection[str]
 ) -> Iterator[Shortage]:
-    """Give the remaining pods seats, those that are hardest to seat first."""
+    """Give seats to the pods that are on none of the nodes `holding` them, those first that are hardest to seat."""
+    seated: Counter[Engine] = Counter()
+    for engine in wanting:
+        for pod in pods_of(deployed, engine):
+            name = str(pod.at("spec", "nodeName") or "")
+            if name in holding:
+                seated[engine] += 1
+                free[name] -= engine.gpus
     at_first = dict(free)
     open_to = {
         engine: [node for node in nodes(deployed).values() if _why_not(node, engine, at_first[node.name]) is None]
