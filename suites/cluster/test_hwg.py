@@ -4,18 +4,24 @@ from seatrial.clusters.capability import Capability
 from seatrial.finding import CannotTell, Finding, NotApplicable
 from seatrial.knowledge import nodes as known_nodes
 from seatrial.knowledge import super_nodes
-from seatrial.live import node_pressure, super_pods
+from seatrial.knowledge.gpus import CAPABILITY_ADVISED, CAPABILITY_FLOOR, CAPABILITY_FP8
+from seatrial.live import image_pulls, node_gpus, node_pressure, super_pods
+from seatrial.live.declared_gpus import DeclaredGpus, need_fp8_in_hardware
 from seatrial.live.deployed import Deployed
 from seatrial.live.engines import on_gpu_nodes
 from seatrial.live.group import LiveGroup, Standing
+from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
 from seatrial.live.model_claim import amount
+from seatrial.live.node_gpus import NodeGpus, below, dotted, gpus_in_use
 from seatrial.live.node_kind import kinds
 from seatrial.live.node_likeness import differences, driver
 from seatrial.live.node_losses import lost_nodes, stuck
+from seatrial.live.node_names import listed
 from seatrial.live.seats import Shortage, too_few_free_gpus, too_few_nodes
 from seatrial.live.serving_nodes import need_serving_nodes, nodes_in_use
-from seatrial.live.workload_pods import once_per_template
+from seatrial.live.workload_pods import need_pods, once_per_template
 from seatrial.manifests.quantity import binary
+from seatrial.nodes.hardware import SUPPLY as DECLARATION
 from seatrial.requirement import Outcomes, requirement
 
 EPHEMERAL_GIB = 180
@@ -197,3 +203,108 @@ def test_taint_of_super_nodes(deployed: Deployed) -> Outcomes:
     for one, said, more in once_per_template(super_pods.kept_off(deployed)):
         place = one.pod.place("spec", "tolerations")
         yield Finding(place, f"not scheduled: {said}{more}", f"a toleration of {super_nodes.TAINT}")
+
+
+def _gpus(deployed: Deployed) -> list[NodeGpus]:
+    """The GPUs under the groups. Raises CannotTell where nodes carry what the target says, and nothing else."""
+    if deployed.own:
+        deployed.need(Capability.HARDWARE)
+    found = gpus_in_use(deployed)
+    if not found:
+        raise NotApplicable("all pods with GPUs are on super nodes, which do not tell what is in them")
+    return found
+
+
+@requirement(
+    "HWG-03",
+    why="The engine refuses to start and says that SGLang only supports sm75 and above.",
+    fix="Let the set select nodes with newer GPUs.",
+    source="sgl-project/sglang: python/sglang/srt/model_executor/model_runner.py",
+)
+def test_gpus_are_supported(deployed: Deployed) -> Outcomes:
+    """Every GPU of the group MUST have compute capability 7.5 or higher."""
+    for there, observed in below(_gpus(deployed), CAPABILITY_FLOOR):
+        yield _too_old(there, observed, f"{dotted(CAPABILITY_FLOOR)} or higher")
+
+
+@requirement(
+    "HWG-04",
+    why="Below 8.0 SGLang falls back to float16, and FP8 checkpoints are not even loaded.",
+    fix="Let the set select nodes with GPUs from the A100 on.",
+    source="sgl-project/sglang: python/sglang/srt/layers/quantization/fp8.py",
+)
+def test_gpus_have_bfloat16(deployed: Deployed) -> Outcomes:
+    """Every GPU of the group SHOULD have compute capability 8.0 or higher."""
+    for there, observed in below(_gpus(deployed), CAPABILITY_ADVISED):
+        yield _too_old(there, observed, f"{dotted(CAPABILITY_ADVISED)} or higher")
+
+
+@requirement(
+    "HWG-05",
+    why="These GPUs pass SGLang's own gate and end in Triton: type fp8e4nv not supported in this architecture.",
+    fix="Let the set select nodes with H20, H100 or H200, or serve a BF16, INT8 or AWQ checkpoint.",
+    source=("skypilot-org/skypilot#4723", "vllm#12581", "sglang#4364", "deepseek-ai/DeepSeek-R1#588"),
+)
+def test_gpus_have_fp8(deployed: Deployed) -> Outcomes:
+    """GPUs that serve the FP8 checkpoint MUST have compute capability 8.9 or higher, unless a weight-only path is
+    chosen explicitly.
+    """
+    need_fp8_in_hardware(deployed.manifests)
+    for there, observed in below(_gpus(deployed), CAPABILITY_FP8):
+        yield _too_old(there, observed, f"{dotted(CAPABILITY_FP8)} or higher for the FP8 checkpoint")
+
+
+def _too_old(there: list[NodeGpus], observed: str, expected: str) -> Finding:
+    names = listed(one.node for one in there)
+    return Finding(there[0].node.place("metadata", "labels"), f"{names}: {observed}", expected)
+
+
+@requirement(
+    "HWG-06",
+    why="One node of another kind stops the whole group, or makes it run out of memory, long after the download.",
+    fix="Let the set select the pool that it is meant for, replace the node, or correct [pool] in seatrial.toml.",
+)
+def test_gpus_are_the_declared_ones(deployed: Deployed) -> Outcomes:
+    """Every node of the group MUST have the GPU model, count and memory that the target declares."""
+    found = _gpus(deployed)
+    wanted = DeclaredGpus.of(deployed.manifests)
+    for deviation in wanted.deviations(found):
+        yield Finding(deviation.place, deviation.observed, deviation.expected)
+    silent = [one.node for one in found if one.gpu is None]
+    if silent:
+        yield CannotTell(f"which GPUs {listed(silent)} have", node_gpus.SUPPLY)
+    if wanted.gpu is None:
+        yield CannotTell("which GPUs the nodes should have", DECLARATION)
+
+
+@requirement(
+    "HWG-13",
+    why="The group never starts: its image is not there, or the node cannot reach or may not read the registry.",
+    fix="Correct the image's name, add imagePullSecrets, or take a registry that the nodes reach (TCR, CCR).",
+)
+def test_images_are_pulled(deployed: Deployed) -> Outcomes:
+    """A pod of the set MUST NOT fail to pull its image."""
+    found = need_pods(deployed)
+    for one, said, more in once_per_template(image_pulls.failed_pulls(found)):
+        yield Finding(one.pod.place("spec", "containers"), f"{said}{more}", "an image that can be pulled")
+    deployed.need(Capability.CONTAINERS)
+    if waiting := image_pulls.not_pulled_yet(found):
+        yield CannotTell(f"{waiting[0].name} has not come as far as its image", "a later run")
+
+
+@requirement(
+    "HWG-19",
+    why="Pods that pull for different times restart at different times, and each restart recreates the whole group.",
+    fix="Pull it onto the nodes first (DaemonSet, node image), or use restartPolicy RecreateGroupAfterStart.",
+    source="lws#726",
+)
+def test_image_is_on_the_nodes(live_lws: LiveLeaderWorkerSet) -> Outcomes:
+    """The serving image SHOULD be on the nodes before the group starts."""
+    if live_lws.restart_policy == "RecreateGroupAfterStart":
+        raise NotApplicable("with RecreateGroupAfterStart no group is recreated while others still pull")
+    live_lws.require(Standing.PLACED)
+    live_lws.deployed.need(Capability.CONTAINERS)
+    for slow in image_pulls.slow_pulls(live_lws):
+        yield Finding(slow.pod.place("spec", "nodeName"), slow.observed, "an image that is there before the pod")
+    for missing in image_pulls.without_record(live_lws):
+        yield CannotTell(f"whether {missing.name} had to pull its image: its events are gone", "a run soon after start")

@@ -7,6 +7,7 @@ from seatrial.live.deployed import Deployed
 from seatrial.live.domains import domains
 from seatrial.live.group import LiveGroup, Standing
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
+from seatrial.live.node_names import listed
 from seatrial.live.objects import LiveObject
 from seatrial.live.placement import nodes
 from seatrial.live.serving_nodes import need_serving_nodes
@@ -55,11 +56,11 @@ def test_group_in_one_zone(live_group: LiveGroup) -> Outcomes:
     found = zones.by_zone({node.name: node for node in used.values() if node is not None}.values())
     silent = found.pop(None, [])
     if len(found) > 1:
-        shown = "; ".join(f"zone {name}: {zones.listed(there)}" for name, there in found.items())
+        shown = "; ".join(f"zone {name}: {listed(there)}" for name, there in found.items())
         pod = next(pod for pod in live_group.pods if used[pod.name] in [*found.values()][-1])
         yield Finding(pod.place("spec", "nodeName"), f"group {live_group.index} is in {shown}", "one zone")
     elif silent and len(live_group.names) > 1:
-        yield CannotTell(f"no label of {zones.listed(silent)} tells its zone", zones.LABELS)
+        yield CannotTell(f"no label of {listed(silent)} tells its zone", zones.LABELS)
     if not live_group.pods:
         live_group.require(Standing.READY)
     live_group.require(Standing.PLACED)
@@ -81,10 +82,10 @@ def test_pool_in_one_zone(deployed: Deployed) -> Outcomes:
     main, *others = found.items() if found else [("", [])]
     for name, apart in others:
         place = apart[0].place("metadata", "labels", zones.ZONE[0])
-        observed = f"{zones.listed(apart)} in zone {name}, {len(main[1])} of {len(there)} nodes in zone {main[0]}"
+        observed = f"{listed(apart)} in zone {name}, {len(main[1])} of {len(there)} nodes in zone {main[0]}"
         yield Finding(place, observed, "one zone")
     if silent and not others:
-        yield CannotTell(f"no label of {zones.listed(silent)} tells its zone", zones.LABELS)
+        yield CannotTell(f"no label of {listed(silent)} tells its zone", zones.LABELS)
 
 
 @requirement(
@@ -103,7 +104,7 @@ def test_nodes_in_the_zone_of_the_file_system(deployed: Deployed) -> Outcomes:
         elif name != wanted:
             apart.setdefault(name, []).append(node)
     for name, there in apart.items():
-        yield Finding(there[0].place("metadata", "labels"), f"{zones.listed(there)} in {name}", wanted)
+        yield Finding(there[0].place("metadata", "labels"), f"{listed(there)} in {name}", wanted)
 
 
 @requirement(

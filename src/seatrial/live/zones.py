@@ -64,9 +64,3 @@ def by_zone(nodes: Iterable[LiveObject]) -> dict[str | None, list[LiveObject]]:
     for node in nodes:
         found.setdefault(zone(node), []).append(node)
     return dict(sorted(found.items(), key=lambda one: (-len(one[1]), one[0] or "")))
-
-
-def listed(nodes: Iterable[LiveObject]) -> str:
-    """Names of nodes, the first three of many."""
-    names = [node.name for node in nodes]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -59,12 +59,12 @@ class Program:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """What `go build` is told: no symbols, no paths of this machine, the version."""
+        """What `go build` is told: no symbols, nothing for debuggers (a tenth of the time), no paths, the version."""
         version = self.version
         major, minor, *_ = version.removeprefix("v").split(".")
         values = {"version": version, "major": major, "minor": minor}
         stamps = (f"-X {variable}={value.format(**values)}" for variable, value in self.stamps)
-        return ("-trimpath", "-ldflags", " ".join(("-s -w", *stamps)))
+        return ("-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", " ".join(("-s -w", *stamps)))
 
     @property
     def key(self) -> str:
