@@ -80,9 +80,8 @@ def _shortages(
             if name in holding:
                 seated[engine] += 1
                 free[name] -= engine.gpus
-    at_first = dict(free)
     open_to = {
-        engine: [node for node in nodes(deployed).values() if _why_not(node, engine, at_first[node.name]) is None]
+        engine: [node for node in nodes(deployed).values() if _why_not(node, engine, free[node.name]) is None]
         for engine in wanting
     }
     rivals = Counter(node.name for found in open_to.values() for node in found)
@@ -94,7 +93,7 @@ def _shortages(
             seated[engine] += here
             free[node.name] -= here * engine.gpus
         if seated[engine] < engine.pods:
-            words = _nodes_in_words(nodes(deployed), engine, at_first)
+            words = _nodes_in_words(nodes(deployed), engine, free)
             yield Shortage(engine, seated[engine], words, _young(deployed, engine))
 
 
