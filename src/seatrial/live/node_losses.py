@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from seatrial.live.group import LiveGroup
 from seatrial.live.objects import LiveObject, moment
 from seatrial.live.obstacles import short
-from seatrial.live.placement import nodes
+from seatrial.live.placement import by_node, nodes
 
 STUCK_S = 120.0
 """How long after its grace period a pod may still be there: volumes are unmounted after the containers ended (own)."""
@@ -23,12 +23,7 @@ class LostNode:
 
 def lost_nodes(group: LiveGroup) -> Iterator[LostNode]:
     """The nodes of the group's pods that are not Ready, or not there. Raises CannotTell where nodes may not be read."""
-    on: dict[str, list[LiveObject]] = {}
-    for pod in group.pods:
-        name = pod.at("spec", "nodeName")
-        if name:
-            on.setdefault(str(name), []).append(pod)
-    for name, pods in on.items():
+    for name, pods in by_node(group).items():
         words = _trouble(nodes(group.lws.deployed).get(name))
         if words:
             yield LostNode(name, tuple(pods), words)

@@ -27,12 +27,17 @@ class Crowd:
 
 def crowds(group: LiveGroup) -> Iterator[Crowd]:
     """The nodes on which several pods of the group are."""
+    yield from (Crowd(node, tuple(pods)) for node, pods in by_node(group).items() if len(pods) > 1)
+
+
+def by_node(group: LiveGroup) -> dict[str, list[LiveObject]]:
+    """The pods of a group that are on a node, by its name."""
     on: dict[str, list[LiveObject]] = {}
     for pod in group.pods:
         node = pod.at("spec", "nodeName")
         if node:
             on.setdefault(str(node), []).append(pod)
-    yield from (Crowd(node, tuple(pods)) for node, pods in on.items() if len(pods) > 1)
+    return on
 
 
 def on_purpose(deployed: Deployed, crowd: Crowd) -> str:
