@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from seatrial.live.events import began, happened
 from seatrial.live.journal import PodLife
 from seatrial.live.leader_worker_set import LiveLeaderWorkerSet
-from seatrial.live.objects import LiveObject, moment
+from seatrial.live.objects import LiveObject
 from seatrial.live.obstacles import CHURN
 from seatrial.live.roll_call import lives
 from seatrial.lws import keys
@@ -61,8 +62,7 @@ def _by_leader(events: Iterable[LiveObject], now: datetime, lws: LiveLeaderWorke
 def _recent(event: LiveObject, now: datetime) -> int:
     """How often an event happened within the last WINDOW_S; repetitions count as evenly spread over their time."""
     count = int(event.at("series", "count") or event.at("count") or 1)
-    last = moment(event.at("series", "lastObservedTime") or event.at("lastTimestamp") or event.at("eventTime"))
-    first = moment(event.at("firstTimestamp") or event.at("eventTime")) or last
+    last, first = happened(event), began(event)
     if last is None or first is None or now - last > timedelta(seconds=WINDOW_S):
         return 0
     span = (last - first).total_seconds()

@@ -16,6 +16,7 @@ from seatrial.clusters.capability import MEANING, Capability
 from seatrial.clusters.provider import ClusterError
 from seatrial.finding import CannotTell
 from seatrial.live import redaction
+from seatrial.live.events import happened, order
 from seatrial.live.objects import LiveObject, container_statuses
 from seatrial.live.redaction import Redactor
 from seatrial.live.resources import (
@@ -214,7 +215,7 @@ class _Gathering:
                 found += self._view.events("default", "Node")
             except CannotTell as unknown:
                 self._missing.append(f"events of nodes: {unknown.reason}")
-        found.sort(key=_when)
+        found.sort(key=order)
         if len(found) > MOST_EVENTS:
             self._missing.append(f"{EVENTS.plural}: the last {MOST_EVENTS} of {len(found)} are here")
         text = "".join(f"{self._redactor.text(_line(event))}\n" for event in found[-MOST_EVENTS:])
@@ -312,22 +313,14 @@ class _Gathering:
         (self._folder / README).write_text(readable, encoding="utf-8", errors="backslashreplace")
 
 
-def _when(event: LiveObject) -> str:
-    return str(
-        event.at("series", "lastObservedTime")
-        or event.at("lastTimestamp")
-        or event.at("eventTime")
-        or event.metadata.get("creationTimestamp")
-        or ""
-    )
-
-
 def _line(event: LiveObject) -> str:
+    seen = happened(event)
+    when = seen.isoformat() if seen is not None else "-"
     about = event.at("involvedObject") or {}
     count = event.at("series", "count") or event.at("count") or 1
     message = " ".join(str(event.at("message") or "").split())
     where = f"{about.get('namespace')}/" if about.get("namespace") else ""
     return (
-        f"{_when(event)}  {event.at('type') or '-'}  {where}{about.get('kind')}/{about.get('name')}  "
+        f"{when}  {event.at('type') or '-'}  {where}{about.get('kind')}/{about.get('name')}  "
         f"{event.at('reason') or '-'}  x{count}  {message}"
     )

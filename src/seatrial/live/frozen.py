@@ -6,7 +6,8 @@ from typing import Any
 
 from seatrial.clusters.provider import Cluster
 from seatrial.finding import CannotTell
-from seatrial.live.objects import LiveObject, moment
+from seatrial.live.events import happened
+from seatrial.live.objects import LiveObject
 from seatrial.live.resources import EVENTS, KNOWN, Resource
 from seatrial.live.view import View
 
@@ -53,8 +54,7 @@ class FrozenView(View):
     @property
     def now(self) -> datetime:
         """The youngest time that stands in an event: nothing later was seen."""
-        events = self.all(EVENTS)
-        times = [moment(event.at(field)) for event in events for field in ("lastTimestamp", "eventTime")]
+        times = map(happened, self.all(EVENTS))
         return max((time for time in times if time is not None), default=datetime.now(UTC))
 
     def log(self, pod: LiveObject, container: str, *, previous: bool = False, last: int | None = None) -> str:

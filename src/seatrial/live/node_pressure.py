@@ -6,7 +6,8 @@ from datetime import datetime
 
 from seatrial.live.deployed import Deployed
 from seatrial.live.engines import engines
-from seatrial.live.objects import LiveObject, LivePlace, moment
+from seatrial.live.events import happened
+from seatrial.live.objects import LiveObject, LivePlace
 from seatrial.live.obstacles import short
 
 PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure")
@@ -49,7 +50,7 @@ def told(deployed: Deployed, nodes: Iterable[LiveObject]) -> Iterator[Shortness]
     last: dict[tuple[object, ...], LiveObject] = {}
     for namespace in dict.fromkeys((_HOME, *deployed.namespaces)) if since is not None else ():
         for event in deployed.view.events(namespace):
-            when = moment(event.at("lastTimestamp") or event.at("eventTime"))
+            when = happened(event)
             if _is_of(event, names) and (since is None or when is None or when >= since):
                 about = event.at("involvedObject") or {}
                 last[about.get("kind"), about.get("namespace"), about.get("name"), event.at("reason")] = event

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from seatrial.live.events import happened
 from seatrial.live.journal import PodLife
-from seatrial.live.objects import LiveObject, container_statuses, moment
+from seatrial.live.objects import LiveObject, container_statuses
 from seatrial.lws import keys
 from seatrial.printable import one_line
 
@@ -64,7 +65,7 @@ def _not_made(events: list[LiveObject], since: datetime) -> Iterator[str]:
     """Objects that a controller could not make, unless it could later."""
     last: dict[tuple[str, str], LiveObject] = {}
     for event in events:
-        when = moment(event.at("lastTimestamp") or event.at("eventTime") or event.at("firstTimestamp"))
+        when = happened(event)
         if when is not None and when >= since:
             last[str(event.at("involvedObject", "kind")), str(event.at("involvedObject", "name"))] = event
     for (kind, name), event in last.items():

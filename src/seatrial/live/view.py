@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 
 from seatrial.clusters.provider import Cluster
+from seatrial.live.events import order
 from seatrial.live.journal import Journal
 from seatrial.live.objects import LiveObject
 from seatrial.live.resources import (
@@ -78,8 +79,4 @@ class View(ABC):
             if (not kind or event.at("involvedObject", "kind") == kind)
             and (not name or event.at("involvedObject", "name") == name)
         ]
-        return sorted(found, key=_when)
-
-
-def _when(event: LiveObject) -> str:
-    return str(event.at("lastTimestamp") or event.at("eventTime") or event.metadata.get("creationTimestamp") or "")
+        return sorted(found, key=order)
