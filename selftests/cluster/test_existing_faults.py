@@ -673,6 +673,76 @@ def _has_taint(users: UsersCluster, node: str, key: str) -> bool:
     return any(one["key"] == key for one in users.get(NODES, node, None).each("spec", "taints"))
 
 
+# Where the nodes are, and which GPUs they have.
+
+
+def _labelled(users: UsersCluster, names: list[str], **labels: str) -> Iterator[None]:
+    """Nodes with other labels, for a while; `__` stands for a slash and `_` for a dot."""
+    wanted = {key.replace("__", "/").replace("_", "."): value for key, value in labels.items()}
+    before = {name: users.get(NODES, name, None).labels for name in names}
+    for name in names:
+        users.api.patch(NODES, name, {"metadata": {"labels": wanted}})
+    yield
+    for name, old in before.items():
+        users.api.patch(NODES, name, {"metadata": {"labels": {key: old.get(key) for key in wanted}}})
+
+
+ZONE, ZONE_NAME = "topology_kubernetes_io__zone", "topology_com_tencent_cloud_csi_cbs__zone"
+REGION, TYPE = "topology_kubernetes_io__region", "node_kubernetes_io__instance-type"
+
+
+@fault("LOC-02", "LOC-03", "LOC-04")
+def a_zone_apart(users: UsersCluster) -> Iterator[None]:
+    node = str(_worker(users).at("spec", "nodeName"))
+    yield from _labelled(users, [node], **{ZONE: "100003", ZONE_NAME: "ap-guangzhou-3"})
+
+
+@fault("LOC-03", named=False)
+def a_spare_node_in_another_zone(users: UsersCluster) -> Iterator[None]:
+    used = {str(pod.at("spec", "nodeName")) for pod in _pods(users)}
+    spare = next(node.name for node in _gpu_nodes(users) if node.name not in used)
+    yield from _labelled(users, [spare], **{ZONE: "100003"})
+
+
+@fault("LOC-04")
+def file_system_far_away(users: UsersCluster) -> Iterator[None]:
+    names = [node.name for node in _gpu_nodes(users)]
+    yield from _labelled(users, names, **{ZONE: "100007", ZONE_NAME: "ap-guangzhou-7"})
+
+
+@fault("LOC-01", "LOC-04")
+def another_region(users: UsersCluster) -> Iterator[None]:
+    names = [node.name for node in _gpu_nodes(users)]
+    yield from _labelled(users, names, **{REGION: "cd", ZONE: "160001", ZONE_NAME: "ap-chengdu-1"})
+
+
+@fault("HWG-06", "HWG-04", "HWG-05")
+def wrong_gpu_model_on_one_node(users: UsersCluster) -> Iterator[None]:
+    node = str(_worker(users).at("spec", "nodeName"))
+    yield from _labelled(users, [node], nvidia_com__gpu_product="Tesla-T4", nvidia_com__gpu_count="8")
+
+
+@fault("HWG-06", "HWG-05")
+def wrong_instance_type_on_one_node(users: UsersCluster) -> Iterator[None]:
+    node = str(_worker(users).at("spec", "nodeName"))
+    yield from _labelled(users, [node], **{TYPE: "GT4.41XLARGE948"})
+
+
+@fault("HWG-06", "HWG-05", named=False)
+def two_gpu_models(users: UsersCluster) -> Iterator[None]:
+    """Nobody has said which it should be: the nodes differ."""
+    node = str(_worker(users).at("spec", "nodeName"))
+    yield from _labelled(users, [node], nvidia_com__gpu_product="NVIDIA-A100-SXM4-80GB")
+
+
+@fault("HWG-06")
+def a_gpu_that_is_gone(users: UsersCluster) -> Iterator[None]:
+    name = str(_worker(users).at("spec", "nodeName"))
+    _set_gpus(users, name, "7")
+    yield
+    _set_gpus(users, name, "8")
+
+
 # What the faults are made of.
 
 

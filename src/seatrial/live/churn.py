@@ -44,6 +44,7 @@ def churn(lws: LiveLeaderWorkerSet) -> Iterator[Churn]:
         most = max(count, seen.get(leader, 0) - 1)  # the first leader of a group is no recreation
         if count >= CHURN or seen.get(leader, 0) >= CHURN:
             yield Churn(leader, most, last)
+    view.journal.need_whole()
 
 
 def _by_leader(events: Iterable[LiveObject], now: datetime, lws: LiveLeaderWorkerSet) -> dict[str, tuple[int, str]]:

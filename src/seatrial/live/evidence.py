@@ -315,7 +315,7 @@ class _Gathering:
 
 def _line(event: LiveObject) -> str:
     seen = happened(event)
-    when = seen.isoformat() if seen is not None else "-"
+    when = seen.isoformat().replace("+00:00", "Z") if seen is not None else "-"
     about = event.at("involvedObject") or {}
     count = event.at("series", "count") or event.at("count") or 1
     message = " ".join(str(event.at("message") or "").split())

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+from seatrial.finding import CannotTell
 from seatrial.live.objects import LiveObject, container_statuses
 from seatrial.live.resources import ENDPOINT_SLICES, PODS
 from seatrial.lws import keys
@@ -73,6 +74,11 @@ class Journal:
             self._pod(now, change, object)
         elif kind == ENDPOINT_SLICES.kind and change != "DELETED":
             self._slice(now, object, before)
+
+    def need_whole(self) -> None:
+        """Raises CannotTell where something that happened has not been kept."""
+        if self.truncated:
+            raise CannotTell(f"more than {MOST:,} pods or endpoints changed, of which the run keeps no more", "")
 
     def _slice(self, now: float, slice: LiveObject, before: LiveObject | None) -> None:
         ready = _ready(slice)

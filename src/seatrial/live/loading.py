@@ -38,6 +38,7 @@ def loadings(service: LiveApiService) -> Iterator[Loading]:
             for start, end in _unready(life) if life.leader else ():
                 routed = sum(max(0.0, min(end, until) - max(start, since)) for since, until in ready.get(life.uid, ()))
                 yield Loading(life.name, life.uid, math.isfinite(end), routed)
+    service.deployed.view.journal.need_whole()
 
 
 def _unready(life: PodLife) -> Iterator[tuple[float, float]]:

@@ -24,6 +24,8 @@ class Losses:
 def losses(deployed: Deployed, pod: LiveObject) -> Losses:
     """What is known of a pod's readiness. Raises CannotTell where events may not be read."""
     life = deployed.view.journal.lives.get(pod.uid)
+    if life is None:
+        deployed.view.journal.need_whole()
     turns = [turn for turn in life.ready if life.leaving is None or turn[0] < life.leaving] if life else []
     times = sum(before and not after for (_, before), (_, after) in pairwise(turns))
     since = moment((pod.condition("Ready") or {}).get("lastTransitionTime"))
