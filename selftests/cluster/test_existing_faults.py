@@ -408,11 +408,12 @@ def image_changed_on_the_cluster(users: UsersCluster) -> Iterator[None]:
 
 @fault("GRP-13", "ADM-06", "GRP-01")
 def rollout_stuck(users: UsersCluster) -> Iterator[None]:
-    free = {node.name for node in _gpu_nodes(users)} - {str(pod.at("spec", "nodeName")) for pod in _pods(users)}
-    for name in free:
+    """Every node is cordoned: pods of a former rollout may still hold one that would be free in a moment."""
+    names = [node.name for node in _gpu_nodes(users)]
+    for name in names:
         users.api.patch(NODES, name, {"spec": {"unschedulable": True}})
     yield from _with_image(users, lambda: users.until("a surge pod waits", lambda: _waiting(users)))
-    for name in free:
+    for name in names:
         users.api.patch(NODES, name, {"spec": {"unschedulable": None}})
 
 
