@@ -49,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     except InvalidSetting as error:
         print(f"seatrial engine: {error}", file=sys.stderr)
         return USAGE
-    from seatrial.engine import launch
+    from seatrial.engine.launch import alone
 
-    return launch.alone(
+    return alone(
         arguments.sglang,
         given,
         host=arguments.host,

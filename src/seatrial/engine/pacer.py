@@ -38,8 +38,14 @@ class Pacer:
         self._order = itertools.count()
         self._timer = _Timer()
         self._armed_ns = 0
-        self._firing = False
+        self._firing = self._paused = False
         loop.add_reader(self._timer.fd, self._fire)
+
+    def pause(self, paused: bool) -> None:
+        """Call nothing any more until it goes on; then all that has become due meanwhile."""
+        if self._paused and not paused and self._heap:
+            self._arm(self._heap[0][0])
+        self._paused = paused
 
     def close(self) -> None:
         self._loop.remove_reader(self._timer.fd)
@@ -58,7 +64,10 @@ class Pacer:
 
     def _fire(self) -> None:
         self._timer.acknowledge()
-        self._armed_ns, self._firing = 0, True
+        self._armed_ns = 0
+        if self._paused:
+            return
+        self._firing = True
         try:
             self._call_due()
         finally:

@@ -46,7 +46,8 @@ class Serving:
         self,
         api: Api,
         admission: Admission,
-        pacer: Pacer,
+        tokens: Pacer,
+        replies: Pacer,
         truth: Truth,
         state: State,
         switchboard: Switchboard,
@@ -54,7 +55,7 @@ class Serving:
         early_head: bool,
     ) -> None:
         """`early_head`: the status line leaves before the first token is there, as releases did."""
-        self._api, self._admission, self._pacer = api, admission, pacer
+        self._api, self._admission, self._tokens, self._replies = api, admission, tokens, replies
         self._truth, self._state, self._switchboard = truth, state, switchboard
         self._per_event, self._early_head = tokens_per_event, early_head
 
@@ -78,7 +79,7 @@ class Serving:
             write(connection, request, reply)
             return None
         later = Later(connection, request, reply)
-        self._pacer.at(request.received_ns + reply.delay_ns, later)
+        self._replies.at(request.received_ns + reply.delay_ns, later)
         return later
 
     # Generations.
@@ -93,7 +94,7 @@ class Serving:
         self._truth.begin(record)
         self._state.running += 1
         source, opening, chunked = self._stream(request, plan, specs) if plan.stream else self._whole(plan, specs)
-        generation = Generation(connection, source, schedule, record, self._pacer, opening, chunked, self._ended)
+        generation = Generation(connection, source, schedule, record, self._tokens, opening, chunked, self._ended)
         generation.start()
         return generation
 

@@ -21,11 +21,11 @@ class Encoder(Protocol):
     Events are whole SSE events (`data: …` up to the blank line), without HTTP's chunks.
     """
 
-    def role(self, index: int) -> bytes:
+    def role(self, index: int, /) -> bytes:
         """The event before the first token of a choice; empty where the API has none."""
         ...
 
-    def piece(self, index: int, kind: str, json_text: bytes, usage: Usage | None) -> bytes:
+    def piece(self, index: int, kind: str, json_text: bytes, usage: Usage | None, /) -> bytes:
         """A token event; `json_text` is escaped for JSON; `usage` so far where it is asked for on each event."""
         ...
 

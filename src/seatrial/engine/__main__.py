@@ -1,0 +1,5 @@
+"""``python3 -m seatrial.engine``."""
+
+from seatrial.engine.command import main
+
+raise SystemExit(main())

@@ -1,0 +1,177 @@
+"""The life of the process: weights load, the port opens, the warm-up runs, requests are served, it ends."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+
+from seatrial.engine.admin import Admin
+from seatrial.engine.admission import SetTimes
+from seatrial.engine.composure import Collection, stay_on
+from seatrial.engine.http.connection import Answering, Connection
+from seatrial.engine.http.listener import Listener, raise_descriptor_limit
+from seatrial.engine.http.messages import Request
+from seatrial.engine.latency.distributions import count
+from seatrial.engine.latency.scheduled import SetLatencies
+from seatrial.engine.launch import log as lines
+from seatrial.engine.launch.log import Log
+from seatrial.engine.launch.server_args import ServerArgs
+from seatrial.engine.misbehaviour.spec import Spec
+from seatrial.engine.misbehaviour.switchboard import Switchboard
+from seatrial.engine.openai.app import Api
+from seatrial.engine.openai.information import POOL_TOKENS
+from seatrial.engine.pacer import Pacer
+from seatrial.engine.serving import Serving
+from seatrial.engine.settings import Settings
+from seatrial.engine.state import Phase, State
+from seatrial.engine.truth import Truth
+
+DRAIN_POLL_S = 5.0
+"""How often a draining engine looks whether requests are left (sglang-server facts 2.6)."""
+_NATURAL = "lognormal(64,0.4)"
+"""Tokens of an answer that nothing limits, unless a setting says otherwise."""
+
+
+def run(args: ServerArgs, settings: Settings, log: Log) -> int:
+    """Live from here to the end. Returns the exit code.
+
+    Raises OSError where a core, a priority or the port cannot be had, ValueError where a latency cannot be read.
+    """
+    stay_on(settings.core, settings.realtime)
+    raise_descriptor_limit()
+    with asyncio.Runner() as runner:
+        return runner.run(Life(args, settings, log).live())
+
+
+class Life:
+    """The process of rank 0, which serves the API."""
+
+    def __init__(self, args: ServerArgs, settings: Settings, log: Log) -> None:
+        self._args, self._settings, self._log = args, settings, log
+        self.state = State()
+        self._switchboard = Switchboard(settings.misbehave)
+        self._truth = Truth(settings.truth_events)
+        self._draining = False
+        draw = count(settings.output or _NATURAL)
+        self._api = Api(
+            args,
+            self.state,
+            natural=lambda seed: round(draw(random.Random(seed))),
+            reasoning_share=settings.reasoning_share,
+            seed=settings.seed,
+            environment=os.environ,
+        )
+        latencies = SetLatencies(settings.ttft, settings.itl, settings.slots)
+        self._admission = SetTimes(latencies, args, self.state, settings.slots)
+
+    async def live(self) -> int:
+        """Serve until a signal comes. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._end: asyncio.Future[int] = loop.create_future()
+        await self._load()
+        self._tokens, self._replies = Pacer(loop), Pacer(loop)
+        self._serving = Serving(
+            self._api,
+            self._admission,
+            self._tokens,
+            self._replies,
+            self._truth,
+            self.state,
+            self._switchboard,
+            max(self._settings.tokens_per_event, self._args.stream_interval),
+            early_head=not self._args.release.since("0.5.10.post1"),
+        )
+        self._admin = Admin(self._truth, self._switchboard, self._replies, self._befall)
+        listener = Listener(loop, self._args.host, self._args.port, self._handle)
+        lines.port_open(self._log, self._args.host, listener.port)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop, number)
+        collection = Collection(loop, lambda: self.state.running > 0)
+        loop.call_later(self._settings.warmup_time_ns / 1e9, self._warm)
+        self._befall(self._switchboard.on)
+        try:
+            return await self._end
+        finally:
+            collection.close()
+            listener.close()
+            self._tokens.close()
+            self._replies.close()
+
+    def _handle(self, connection: Connection, request: Request) -> Answering | None:
+        if self._admin.owns(request.path):
+            return self._admin.handle(connection, request)
+        return self._serving.handle(connection, request)
+
+    # The start.
+
+    async def _load(self) -> None:
+        """Weights, for as long as it is set to take. Port and health are closed meanwhile (facts 2.5)."""
+        late = sum(spec.count for spec in self._switchboard.on if spec.name == "slow-start")
+        seconds = (self._settings.load_time_ns + late) / 1e9
+        log, args, began = self._log, self._args, time.monotonic()
+        lines.rendezvous_begins(log, args, 0)
+        lines.rendezvous_ends(log, args, 0, 0.0)
+        lines.load_begins(log, 0, 94.5)
+        steps = min(round(seconds / 2), 163)
+        for step in range(1, steps + 1):
+            await asyncio.sleep(seconds / steps)
+            lines.shards(log, 163 * step // steps, 163, time.monotonic() - began)
+        if not steps:
+            await asyncio.sleep(seconds)
+        lines.load_ends(log, args, 0, time.monotonic() - began)
+        lines.scheduler_ready(log, args, 0, int(args.get("max_total_tokens") or POOL_TOKENS))
+
+    def _warm(self) -> None:
+        if self.state.phase is Phase.STARTING:
+            self.state.phase = Phase.UP
+        lines.ready(self._log)
+
+    # What befalls the process.
+
+    def _befall(self, specs: Sequence[Spec]) -> None:
+        """Bring about the misbehaviours of the process that are switched on, and end those that are not."""
+        named = {spec.name: spec for spec in specs if spec.process}
+        self.state.hung = "hang" in named
+        self._tokens.pause(self.state.hung)
+        step = named["clock-step"].count / 1e9 if "clock-step" in named else 0.0
+        self._log.wall_offset_s = self._api.wall_offset_s = step
+        if "exit" in named:
+            self._loop.call_soon(os._exit, named["exit"].count)
+        elif "rank-death" in named:
+            self._log.line("Scheduler hit an exception: Traceback (most recent call last):", 0)
+            self._loop.call_soon(self._die)
+        elif "memory-full" in named:
+            self._log.line("KV cache pool is full. Retract requests.", 0)
+
+    def _die(self) -> None:
+        """As the process tree ends after a rank has raised (facts 2.6)."""
+        if os.getpid() == 1:
+            os._exit(0 if self._args.release.since("0.5.0") else 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    # The end.
+
+    def _stop(self, number: int) -> None:
+        """SIGTERM drains; a second signal, or Ctrl-C, ends at once."""
+        if self._draining or number == signal.SIGINT:
+            self._finish(130 if number == signal.SIGINT else 143)
+            return
+        self._draining = True
+        self.state.phase = Phase.DRAINING
+        self._log.line(f"SIGTERM received. signum={number} Draining requests and shutting down...")
+        self._drain()
+
+    def _drain(self) -> None:
+        left = self.state.running
+        if left:
+            self._log.line(f"Gracefully exiting... Remaining number of requests {left}.")
+            self._loop.call_later(min(DRAIN_POLL_S, 0.5 if left < 2 else DRAIN_POLL_S), self._drain)
+        else:
+            self._finish(0)
+
+    def _finish(self, code: int) -> None:
+        if not self._end.done():
+            self._end.set_result(code)
