@@ -4,12 +4,12 @@ import asyncio
 import os
 import random
 import signal
-import time
 from collections.abc import Sequence
 
 from seatrial.engine.admin import Admin
 from seatrial.engine.admission import SetTimes
 from seatrial.engine.composure import Collection, stay_on
+from seatrial.engine.follower import Follower
 from seatrial.engine.http.connection import Answering, Connection
 from seatrial.engine.http.listener import Listener, raise_descriptor_limit
 from seatrial.engine.http.messages import Request
@@ -21,28 +21,42 @@ from seatrial.engine.launch.server_args import ServerArgs
 from seatrial.engine.misbehaviour.spec import Spec
 from seatrial.engine.misbehaviour.switchboard import Switchboard
 from seatrial.engine.openai.app import Api
-from seatrial.engine.openai.information import POOL_TOKENS
 from seatrial.engine.pacer import Pacer
+from seatrial.engine.ranks import endings
+from seatrial.engine.ranks.endings import Ending
+from seatrial.engine.ranks.world import Failed, World
 from seatrial.engine.serving import Serving
 from seatrial.engine.settings import Settings
+from seatrial.engine.start import start
 from seatrial.engine.state import Phase, State
 from seatrial.engine.truth import Truth
 
+WATCHDOG_PAUSE_S = 5.0
 DRAIN_POLL_S = 5.0
 """How often a draining engine looks whether requests are left (sglang-server facts 2.6)."""
 _NATURAL = "lognormal(64,0.4)"
 """Tokens of an answer that nothing limits, unless a setting says otherwise."""
 
 
-def run(args: ServerArgs, settings: Settings, log: Log) -> int:
-    """Live from here to the end. Returns the exit code.
+def run(args: ServerArgs, settings: Settings, log: Log) -> Ending:
+    """Live from here to the end. Returns how the process ends.
 
-    Raises OSError where a core, a priority or the port cannot be had, ValueError where a latency cannot be read.
+    Raises OSError where a core, a priority or the port cannot be had, ValueError where a setting cannot be read.
     """
     stay_on(settings.core, settings.realtime)
     raise_descriptor_limit()
+    life = Life(args, settings, log) if args.node_rank == 0 else None
     with asyncio.Runner() as runner:
-        return runner.run(Life(args, settings, log).live())
+        return runner.run(_live(args, settings, log, life))
+
+
+async def _live(args: ServerArgs, settings: Settings, log: Log, life: "Life | None") -> Ending:
+    try:
+        world = await start(args, settings, log)
+    except Failed as failed:
+        log.line(f"Scheduler hit an exception: Traceback (most recent call last):\n{failed}", 0)
+        return endings.after_failed_rank(args.release, first=endings.is_first())
+    return await (life.live(world) if life is not None else Follower(args, log, world).live())
 
 
 class Life:
@@ -66,12 +80,11 @@ class Life:
         latencies = SetLatencies(settings.ttft, settings.itl, settings.slots)
         self._admission = SetTimes(latencies, args, self.state, settings.slots)
 
-    async def live(self) -> int:
-        """Serve until a signal comes. Returns the exit code."""
+    async def live(self, world: World) -> Ending:
+        """Serve until a signal comes. Returns how the process ends."""
         loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._end: asyncio.Future[int] = loop.create_future()
-        await self._load()
+        self._loop, self._world = loop, world
+        self._end: asyncio.Future[Ending] = loop.create_future()
         self._tokens, self._replies = Pacer(loop), Pacer(loop)
         self._serving = Serving(
             self._api,
@@ -92,6 +105,7 @@ class Life:
         collection = Collection(loop, lambda: self.state.running > 0)
         loop.call_later(self._settings.warmup_time_ns / 1e9, self._warm)
         self._befall(self._switchboard.on)
+        world.watch(self._lost)
         try:
             return await self._end
         finally:
@@ -99,6 +113,7 @@ class Life:
             listener.close()
             self._tokens.close()
             self._replies.close()
+            world.leave()
 
     def _handle(self, connection: Connection, request: Request) -> Answering | None:
         if self._admin.owns(request.path):
@@ -106,23 +121,6 @@ class Life:
         return self._serving.handle(connection, request)
 
     # The start.
-
-    async def _load(self) -> None:
-        """Weights, for as long as it is set to take. Port and health are closed meanwhile (facts 2.5)."""
-        late = sum(spec.count for spec in self._switchboard.on if spec.name == "slow-start")
-        seconds = (self._settings.load_time_ns + late) / 1e9
-        log, args, began = self._log, self._args, time.monotonic()
-        lines.rendezvous_begins(log, args, 0)
-        lines.rendezvous_ends(log, args, 0, 0.0)
-        lines.load_begins(log, 0, 94.5)
-        steps = min(round(seconds / 2), 163)
-        for step in range(1, steps + 1):
-            await asyncio.sleep(seconds / steps)
-            lines.shards(log, 163 * step // steps, 163, time.monotonic() - began)
-        if not steps:
-            await asyncio.sleep(seconds)
-        lines.load_ends(log, args, 0, time.monotonic() - began)
-        lines.scheduler_ready(log, args, 0, int(args.get("max_total_tokens") or POOL_TOKENS))
 
     def _warm(self) -> None:
         if self.state.phase is Phase.STARTING:
@@ -134,8 +132,7 @@ class Life:
     def _befall(self, specs: Sequence[Spec]) -> None:
         """Bring about the misbehaviours of the process that are switched on, and end those that are not."""
         named = {spec.name: spec for spec in specs if spec.process}
-        self.state.hung = "hang" in named
-        self._tokens.pause(self.state.hung)
+        self._hang("hang" in named)
         step = named["clock-step"].count / 1e9 if "clock-step" in named else 0.0
         self._log.wall_offset_s = self._api.wall_offset_s = step
         if "exit" in named:
@@ -146,18 +143,38 @@ class Life:
         elif "memory-full" in named:
             self._log.line("KV cache pool is full. Retract requests.", 0)
 
+    def _lost(self, _ranks: Sequence[int]) -> None:
+        """Nodes are gone: the next step waits for them in a collective, and only the watchdog ends that."""
+        self._hang(True)
+        self._loop.call_later(self._args.watchdog_timeout / 2, self._watch, self.state.served, 0)
+
+    def _watch(self, served: int, idle: int) -> None:
+        """Looks every half time-out, so that it fires one to two time-outs after the last step (facts 2.6)."""
+        half = self._args.watchdog_timeout / 2
+        if not self.state.running:
+            self._loop.call_later(half, self._watch, self.state.served, 0)
+        elif idle < 1 or self.state.served != served:
+            self._loop.call_later(half, self._watch, self.state.served, idle + 1)
+        else:
+            timeout = self._args.get("watchdog_timeout", 300)
+            old = f"Watchdog timeout (self.watchdog_timeout={timeout})"
+            new = f"Scheduler watchdog timeout (self.watchdog_timeout={timeout}, self.soft=False)"
+            self._log.line(new if self._args.release.since("0.5.0") else old, 0)
+            self._loop.call_later(min(WATCHDOG_PAUSE_S, self._args.watchdog_timeout), self._die)
+
     def _die(self) -> None:
-        """As the process tree ends after a rank has raised (facts 2.6)."""
-        if os.getpid() == 1:
-            os._exit(0 if self._args.release.since("0.5.0") else 1)
-        os.kill(os.getpid(), signal.SIGKILL)
+        self._finish(endings.after_failed_rank(self._args.release, first=endings.is_first()))
+
+    def _hang(self, hung: bool) -> None:
+        self.state.hung = hung
+        self._tokens.pause(hung)
 
     # The end.
 
     def _stop(self, number: int) -> None:
         """SIGTERM drains; a second signal, or Ctrl-C, ends at once."""
         if self._draining or number == signal.SIGINT:
-            self._finish(130 if number == signal.SIGINT else 143)
+            self._finish(Ending(130 if number == signal.SIGINT else 143))
             return
         self._draining = True
         self.state.phase = Phase.DRAINING
@@ -168,10 +185,10 @@ class Life:
         left = self.state.running
         if left:
             self._log.line(f"Gracefully exiting... Remaining number of requests {left}.")
-            self._loop.call_later(min(DRAIN_POLL_S, 0.5 if left < 2 else DRAIN_POLL_S), self._drain)
+            self._loop.call_later(DRAIN_POLL_S, self._drain)
         else:
-            self._finish(0)
+            self._finish(endings.after_drain(self._args.release, first=endings.is_first()))
 
-    def _finish(self, code: int) -> None:
+    def _finish(self, ending: Ending) -> None:
         if not self._end.done():
-            self._end.set_result(code)
+            self._end.set_result(ending)

@@ -71,13 +71,18 @@ def release_of(text: str | None) -> Release:
 
 
 def _start(argv: Sequence[str], release: Release, chosen: Settings, environment: Mapping[str, str]) -> int:
-    from seatrial.engine.launch.checks import check
+    from seatrial.engine.launch.checks import check, traceback
     from seatrial.engine.launch.parser import Exit, parse
+    from seatrial.engine.start import missing_model
 
     try:
         args, warnings = parse(argv, release)
         for warning in warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
+        if release.since("0.5.0") and missing_model(args):
+            raise Exit(
+                1, error=traceback(f"OSError: {args.model_path} does not appear to have a file named config.json.")
+            )
         check(args, longer_context=environment.get("SGLANG_ALLOW_OVERWRITE_LONGER_CONTEXT_LEN") == "1")
     except Exit as end:
         sys.stdout.write(end.out)
@@ -93,10 +98,16 @@ def _live(args: "ServerArgs", chosen: Settings) -> int:
     log = Log(args)
     arguments(log, args)
     try:
-        return life.run(args, chosen, log)
+        ending = life.run(args, chosen, log)
+    except KeyboardInterrupt:
+        return 130
     except OSError as error:
         log.line(f"ERROR:    [Errno {error.errno}] {args.host}:{args.port}: {error.strerror}")
         return 1
     except ValueError as error:
         print(f"seatrial engine: {error}", file=sys.stderr)
         return USAGE
+    if ending.by is not None:
+        sys.stderr.flush()
+        ending.carry_out()
+    return ending.code

@@ -87,6 +87,7 @@ KINDS: Mapping[str, Kind] = {
     "rank-death": Kind("a rank of this node dies", process=True),
     "exit": Kind("the process ends at once with this code", _count, 137, process=True),
     "memory-full": Kind("the memory of the GPUs is full", process=True),
+    "stop-loading": Kind("loading stops after so many of 163 shards, and the process lives", _count, 40, process=True),
     "slow-start": Kind("loading takes so much longer", nanoseconds, process=True),
     "clock-step": Kind("the wall clock jumps", _step, process=True),
 }
