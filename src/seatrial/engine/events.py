@@ -48,9 +48,12 @@ def _single(plan: Plan) -> Iterator[Event]:
         following = next(source, None)
         if kind == "reasoning":
             reasoning += 1
-        if text:
+        if text or (following is None and plan.last is not None):
             usage = Usage(plan.prompt_tokens, token + 1, reasoning) if continuous else None
-            payload = encode(0, kind, escaped, usage)
+            if following is None and plan.last is not None:
+                payload = plan.last(0, kind, escaped, usage, answer.finish_reason, answer.matched_stop)
+            else:
+                payload = encode(0, kind, escaped, usage)
             code = codes[kind] if not silent else what(kind, 1 + silent)
             silent = 0
             yield Event(token, payload, code)
@@ -58,35 +61,57 @@ def _single(plan: Plan) -> Iterator[Event]:
             silent += 1
         piece = following
         token += 1
-    yield from _ending(plan, [answer], max(token - 1, 0), Usage(plan.prompt_tokens, token, reasoning))
+    unfinished = [answer] if plan.last is None or not token else []
+    yield from _ending(plan, unfinished, max(token - 1, 0), Usage(plan.prompt_tokens, token, reasoning))
 
 
 def _general(plan: Plan, per_event: int) -> Iterator[Event]:
-    encoder = plan.encoder
-    sources = {index: _ahead(answer.pieces()) for index, answer in enumerate(plan.answers)}
-    tokens = dict.fromkeys(sources, 0)
-    completion = reasoning = 0
-    opened = False
-    while sources:
-        for index, source in tuple(sources.items()):
-            group = list(islice(source, per_event))
-            at = tokens[index] = tokens[index] + len(group)
-            if not opened and (opening := encoder.role(index)):
-                yield Event(max(at - 1, 0), opening, _ROLE)
-            for kind, count, escaped in _runs(group):
-                completion += count
-                reasoning += count if kind == "reasoning" else 0
-                if escaped:
-                    usage = Usage(plan.prompt_tokens, completion, reasoning) if plan.continuous_usage else None
-                    yield Event(at - 1, encoder.piece(index, kind, escaped, usage), what(kind, count))
-            if len(group) < per_event or source.exhausted:
-                del sources[index]
+    """Several choices, which advance together, or several tokens an event."""
+    choices = [_Choice(plan, index) for index in range(len(plan.answers))]
+    running = choices
+    while running:
+        for choice in running:
+            yield from choice.step(per_event)
+        running = [choice for choice in running if not choice.ended]
+    last = max((choice.usage.completion for choice in choices), default=1) - 1
+    completion = sum(choice.usage.completion for choice in choices)
+    reasoning = sum(choice.usage.reasoning for choice in choices)
+    yield from _ending(plan, [], max(last, 0), Usage(plan.prompt_tokens, completion, reasoning))
+
+
+class _Choice:
+    """One of several choices on its way out; usage in the middle of a stream is a choice's own."""
+
+    def __init__(self, plan: Plan, index: int) -> None:
+        self._plan, self._index = plan, index
+        self._source = _ahead(plan.answers[index].pieces())
+        self.usage = Usage(plan.prompt_tokens, 0)
+        self.ended = False
+
+    def step(self, count: int) -> Iterator[Event]:
+        """The events of the next tokens, so many at most."""
+        plan, index, opens = self._plan, self._index, not self.usage.completion
+        group = list(islice(self._source, count))
+        self.ended = self._source.exhausted
+        at = self.usage.completion + len(group) - 1
+        if opens and (opening := plan.encoder.role(index)):
+            yield Event(max(at, 0), opening, _ROLE)
+        runs = list(_runs(group))
+        for number, (kind, tokens, escaped) in enumerate(runs, 1):
+            _, completion, reasoning, _ = self.usage
+            reasoning += tokens if kind == "reasoning" else 0
+            self.usage = Usage(plan.prompt_tokens, completion + tokens, reasoning)
+            usage = self.usage if plan.continuous_usage else None
+            if self.ended and number == len(runs) and plan.last is not None:
                 answer = plan.answers[index]
-                if closing := encoder.finish(index, answer.finish_reason, answer.matched_stop):
-                    yield Event(max(at - 1, 0), closing, _FINISH)
-        opened = True
-    last = max(max(tokens.values()) - 1, 0)
-    yield from _ending(plan, [], last, Usage(plan.prompt_tokens, completion, reasoning))
+                payload = plan.last(index, kind, escaped, usage, answer.finish_reason, answer.matched_stop)
+                yield Event(at, payload, what(kind, tokens))
+            elif escaped:
+                yield Event(at, plan.encoder.piece(index, kind, escaped, usage), what(kind, tokens))
+        if self.ended and (plan.last is None or not runs):
+            answer = plan.answers[index]
+            if closing := plan.encoder.finish(index, answer.finish_reason, answer.matched_stop):
+                yield Event(max(at, 0), closing, _FINISH)
 
 
 def _ending(plan: Plan, unfinished: list[Answer], last: int, usage: Usage) -> Iterator[Event]:
@@ -152,5 +177,6 @@ def tell(plan: Plan) -> tuple[tuple[Told, ...], Usage, int]:
             reasoning += kind == "reasoning"
         completion += count
         longest = max(longest, count)
-        told.append(Told(texts["reasoning"], texts["content"], answer.finish_reason, answer.matched_stop))
+        ended = answer.finish_reason, answer.matched_stop
+        told.append(Told(texts["reasoning"], texts["content"], *ended, texts["tool"], count))
     return tuple(told), Usage(plan.prompt_tokens, completion, reasoning), longest

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from functools import cache
+from itertools import chain, cycle, islice
 
 from seatrial.engine.answers.answer import Piece
 
@@ -30,10 +31,21 @@ def seed_of(*parts: object) -> int:
     return int.from_bytes(digest)
 
 
+_LENGTH = 4096
+"""Words of the sequence that fillers are cut out of."""
+
+
+@cache
+def _sequence(kind: str) -> tuple[Piece, ...]:
+    words = pieces(kind)
+    count, state, found = len(words), 1, []
+    for _ in range(_LENGTH):
+        state = (state * _MULTIPLIER + _INCREMENT) & _MASK
+        found.append(words[(state >> 33) % count])
+    return tuple(found)
+
+
 def filler(kind: str, tokens: int, seed: int) -> Iterator[Piece]:
     """So many tokens of filler."""
-    words = pieces(kind)
-    count, state = len(words), seed
-    for _ in range(tokens):
-        state = (state * _MULTIPLIER + _INCREMENT) & _MASK
-        yield words[(state >> 33) % count]
+    sequence = _sequence(kind)
+    return islice(chain(sequence[seed % _LENGTH :], cycle(sequence)), tokens)

@@ -1,25 +1,21 @@
-"""What the paths of a release answer."""
+"""What the paths of a release answer (sglang-server facts 3.1)."""
 
 import time
-import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from seatrial.engine.answers import known, tokens
-from seatrial.engine.answers.composed import Composed, Wanted
-from seatrial.engine.answers.words import seed_of
 from seatrial.engine.http.messages import Reply, Request
 from seatrial.engine.launch.server_args import ServerArgs
-from seatrial.engine.openai import health, information
+from seatrial.engine.openai import cors, health, information
 from seatrial.engine.openai.auth import allowed
-from seatrial.engine.openai.encoding import ChatEncoding, TextEncoding
-from seatrial.engine.openai.errors import JSON, Refused, compact, crash, detail, flat, unauthorized
+from seatrial.engine.openai.completions import Completions
+from seatrial.engine.openai.errors import Refused, crash, detail, flat, unauthorized
 from seatrial.engine.openai.plan import Plan
-from seatrial.engine.openai.requests import Body, Crash, arguments_for, prompt_tokens, read, text_of
+from seatrial.engine.openai.requests import Crash, read
 from seatrial.engine.state import State
 
 Answers = Reply | Plan
-_EMPTY = (b"content-type", b"text/plain; charset=utf-8")
+Handler = Callable[[Request], Answers]
+Abort = Callable[[str, bool], None]
 
 
 class Api:
@@ -35,60 +31,73 @@ class Api:
         seed: int,
         environment: Mapping[str, str],
         metrics: Callable[[], bytes] | None = None,
+        abort: Abort | None = None,
     ) -> None:
-        self._args, self._state = args, state
-        self._natural, self._share, self._seed, self._environment = natural, reasoning_share, seed, environment
-        self.wall_offset_s = 0.0
-        self._routes = self._of_release(metrics)
+        """`abort` ends the request of an id, or all of them."""
+        self._args, self._state, self._environment = args, state, environment
+        self._completions = Completions(args, natural, reasoning_share, seed)
+        self._metrics, self._abort = metrics, abort
+        self._wall_offset_s = 0.0
+        self._routes = self._of_release()
 
-    def _of_release(self, metrics: Callable[[], bytes] | None) -> dict[str, dict[str, Callable[[Request], Answers]]]:
-        """Path → method → what answers it (sglang-server facts 3.1)."""
-        args, state, since = self._args, self._state, self._args.release.since
-        get: dict[str, Callable[[Request], Answers]] = {
-            "/health": lambda _: health.health(args, state, self._environment),
-            "/health_generate": lambda _: health.health_generate(args, state),
-            "/get_model_info": lambda _: information.model_info(args),
-            "/get_server_info": lambda _: information.server_info(args, state),
-            "/v1/models": lambda _: information.models(args, self._now),
-        }
-        post: dict[str, Callable[[Request], Answers]] = {
-            "/v1/chat/completions": self._chat,
-            "/v1/completions": self._text,
-            "/flush_cache": lambda _: information.flushed(),
-        }
-        if since("0.4.6"):
-            get["/ping"] = lambda _: health.ping(args, state)
-            get["/flush_cache"] = post["/flush_cache"]
-        if since("0.4.9.post6"):
-            post["/abort_request"] = lambda _: Reply(200)
-        if since("0.5.7"):
-            get["/model_info"], get["/server_info"] = get["/get_model_info"], get["/get_server_info"]
-            word = "SGLang" if since("0.5.23") else "Ollama"
-            get["/"] = lambda _: Reply(200, (JSON,), compact(f"{word} is running"))
-        if since("0.5.8.post1"):
-            get["/v1/loads"] = lambda _: information.loads(state)
-        if since("0.5.20"):
-            get["/ready"] = lambda _: health.ready(state)
-        if metrics is not None and args.on("enable_metrics"):
-            text = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
-            get["/metrics"] = lambda _: Reply(200, (text,), metrics())
-        routes: dict[str, dict[str, Callable[[Request], Answers]]] = {}
-        for method, paths in (("GET", get), ("POST", post)):
-            for path, answer in paths.items():
-                routes.setdefault(path, {})[method] = answer
+    @property
+    def wall_offset_s(self) -> float:
+        """How far the wall clock that clients are told is from the real one."""
+        return self._wall_offset_s
+
+    @wall_offset_s.setter
+    def wall_offset_s(self, seconds: float) -> None:
+        self._wall_offset_s = self._completions.wall_offset_s = seconds
+
+    def _of_release(self) -> dict[str, dict[str, Handler]]:
+        """Path → method → what answers it."""
+        since = self._args.release.since
+        routes: dict[str, dict[str, Handler]] = {}
+        for first, methods, paths, answer in self._table():
+            if since(first):
+                for path in paths.split():
+                    routes.setdefault(path, {}).update(dict.fromkeys(methods.split(), answer))
         return routes
+
+    def _table(self) -> tuple[tuple[str, str, str, Handler], ...]:
+        """First release, methods, paths, answer."""
+        args, state = self._args, self._state
+        always, completions = "0", self._completions
+        return (
+            (always, "GET", "/health", lambda _: health.health(args, state, self._environment)),
+            (always, "GET", "/health_generate", lambda _: health.health_generate(args, state, self._environment)),
+            (always, "GET", "/get_model_info", lambda _: information.model_info(args)),
+            ("0.5.7", "GET", "/model_info", lambda _: information.model_info(args)),
+            (always, "GET", "/get_server_info", lambda _: information.server_info(args, state)),
+            ("0.5.7", "GET", "/server_info", lambda _: information.server_info(args, state)),
+            (always, "GET", "/v1/models", lambda _: information.models(args, self._now)),
+            (always, "POST", "/v1/chat/completions", completions.chat),
+            (always, "POST", "/v1/completions", completions.text),
+            (always, "POST PUT", "/generate", completions.native),
+            (always, "POST", "/flush_cache", lambda _: information.flushed(args, state)),
+            ("0.4.6", "GET", "/flush_cache", lambda _: information.flushed(args, state)),
+            ("0.4.6", "GET", "/ping", lambda _: health.ping(args, state)),
+            ("0.4.9.post6", "POST", "/abort_request", self._aborted),
+            ("0.5.7", "GET HEAD", "/", lambda _: information.root(args)),
+            ("0.5.8.post1", "GET", "/v1/loads", lambda _: information.loads(args, state)),
+            ("0.5.20", "GET", "/ready", lambda _: health.ready(state)),
+            (always, "GET", "/openapi.json", lambda _: information.openapi(args, self._routes, self._environment)),
+            (always, "GET", "/docs", lambda _: information.docs(args, self._environment)),
+        )
 
     @property
     def _now(self) -> int:
-        return int(time.time() + self.wall_offset_s)
+        return int(time.time() + self._wall_offset_s)
 
     def handle(self, request: Request) -> Answers:
         """The answer to a request, or what has to be generated for it."""
+        preflight = cors.preflight(request)
+        if preflight is not None:
+            return preflight
         answer = self._answer(request)
-        if isinstance(answer, Reply) and b"origin" in request.headers:
-            cors = ((b"access-control-allow-origin", b"*"), (b"access-control-allow-credentials", b"true"))
-            return answer._replace(headers=(*answer.headers, *cors))
-        return answer
+        return (
+            answer._replace(headers=(*answer.headers, *cors.headers(request))) if isinstance(answer, Reply) else answer
+        )
 
     def _answer(self, request: Request) -> Answers:
         if not allowed(request, self._args):
@@ -96,7 +105,7 @@ class Api:
         methods = self._routes.get(request.path)
         if methods is None:
             return self._unrouted(request)
-        handler = methods.get("GET" if request.method == "HEAD" and request.path == "/" else request.method)
+        handler = methods.get(request.method)
         if handler is None:
             return detail(405, "Method Not Allowed", (b"allow", ", ".join(methods).encode()))
         try:
@@ -107,109 +116,41 @@ class Api:
             return crash()
 
     def _unrouted(self, request: Request) -> Reply:
-        path = request.path
-        if path.endswith("/") and path.rstrip("/") in self._routes:
-            query = f"?{request.query}" if request.query else ""
-            host = request.headers.get(b"host", b"").decode("latin-1")
-            return Reply(307, ((b"location", f"http://{host}{path.rstrip('/')}{query}".encode("latin-1", "replace")),))
+        path, bare = request.path, request.path.rstrip("/")
+        if path == "/metrics" or path.startswith("/metrics/"):
+            return self._measured(request)
+        if path != bare and bare in self._routes:
+            return _redirect(request, bare)
         if path.startswith("/v1/models/") and self._args.release.since("0.4.9.post6"):
+            if request.method != "GET":
+                return detail(405, "Method Not Allowed", (b"allow", b"GET"))
             return information.model(self._args, path.removeprefix("/v1/models/"), self._now)
         return detail(404, "Not Found")
 
-    # Completions.
+    def _measured(self, request: Request) -> Reply:
+        """A mounted application: it has the path and all below it, and looks at no method."""
+        if self._metrics is None or not self._args.on("enable_metrics"):
+            return detail(404, "Not Found")
+        if request.path == "/metrics" and not self._args.release.since("0.4.6"):
+            return _redirect(request, "/metrics/")
+        return Reply(200, ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),), self._metrics())
 
-    def _chat(self, request: Request) -> Answers:
-        body = Body(read(request, self._args), self._args)
-        model, messages = self._served(body), body.messages
-        body.check_sampling()
-        asked = prompt_tokens(messages)
-        try:
-            limit = body.limit(asked, chat=True)
-        except Refused as refused:
-            return self._late(refused, body, model)
-        tool = body.tool
-        last = next((text_of(one) for one in reversed(messages) if one.get("role") == "user"), "")
-        wanted = self._wanted(body, limit, known.answer(last), "chat", messages)
-        if tool is not None:
-            wanted = [_calling(one, tool) for one in wanted]
-        named = dict.fromkeys(range(len(wanted)), tool[0]) if tool else {}
-        encoder = ChatEncoding(self._args.release, self._rid(body), model, tools=named, **self._manner)
-        return self._planned(body, asked, wanted, encoder, repr(messages))
-
-    def _text(self, request: Request) -> Answers:
-        body = Body(read(request, self._args), self._args)
-        model, prompt = self._served(body), body.prompt
-        body.check_sampling()
-        asked = tokens.count(prompt)
-        try:
-            limit = body.limit(asked, chat=False)
-        except Refused as refused:
-            return self._late(refused, body, model)
-        wanted = self._wanted(body, limit, known.answer(prompt), "text", prompt)
-        encoder = TextEncoding(self._args.release, self._rid(body), model, **self._manner)
-        return self._planned(body, asked, wanted, encoder, prompt)
-
-    def _served(self, body: Body) -> str:
-        """The model's name as it is echoed. Raises Refused where it names an adapter (facts 0.7)."""
-        name = body.model
-        base, colon, adapter = name.partition(":")
-        if colon and adapter and self._args.release.since("0.5.0"):
-            message = f"LoRA adapter '{adapter}' of {base} was requested, but LoRA is not enabled."
-            raise Refused(400, "BadRequestError", f"{message} Please launch the server with --enable-lora.")
-        return name
-
-    def _late(self, refused: Refused, body: Body, model: str) -> Answers:
-        """Up to 0.5.9 a stream that does not fit is told so inside the stream, after the 200 (facts 0.6)."""
-        if not body.stream or self._args.release.since("0.5.10.post1"):
-            raise refused
-        encoder = ChatEncoding(self._args.release, self._rid(body), model, **self._manner)
-        said = encoder.error(refused.status, refused.kind, refused.message) + encoder.done()
-        return Reply(200, ((b"content-type", b"text/event-stream; charset=utf-8"),), said)
-
-    @property
-    def _manner(self) -> dict[str, Any]:
-        return {"cache_report": self._args.on("enable_cache_report"), "wall_offset_s": self.wall_offset_s}
-
-    def _rid(self, body: Body) -> str:
-        own = body.get("rid", str) if self._args.release.since("0.5.0") else None
-        return own or uuid.uuid4().hex
-
-    def _wanted(self, body: Body, limit: int, said: str | None, api: str, asked: object) -> list[Wanted]:
-        parser = self._args.reasoning_parser is not None and api == "chat"
-        seed = seed_of(self._seed, api, asked, body.get("seed", int, 0), body.number("temperature", 1.0))
-        found = []
-        for index in range(body.choices):
-            own = seed ^ (index * 0x9E3779B97F4A7C15)
-            found.append(
-                Wanted(
-                    seed=own,
-                    natural=max(self._natural(own), 2),
-                    limit=limit,
-                    reasoning_share=self._share,
-                    said=said,
-                    separate=parser and bool(body.get("separate_reasoning", bool, True)),
-                    reasons=api == "chat",
-                    ignore_end=bool(body.get("ignore_eos", bool, False)),
-                    stops=body.stops,
-                )
-            )
-        return found
-
-    def _planned(self, body: Body, asked: int, wanted: list[Wanted], encoder: Any, prefix: str) -> Plan:
-        include, continuous = body.usage_options
-        return Plan(
-            rid=encoder.rid,
-            stream=body.stream,
-            prompt_tokens=asked,
-            answers=tuple(Composed(one) for one in wanted),
-            encoder=encoder,
-            include_usage=include,
-            continuous_usage=continuous,
-            prefix=prefix.encode("utf-8", "replace"),
-        )
+    def _aborted(self, request: Request) -> Reply:
+        """Raises Refused, Crash."""
+        body = read(request, self._args)
+        rid, every = body.get("rid") or "", body.get("abort_all") is True
+        if self._abort is not None and (every or (isinstance(rid, str) and rid)):
+            self._abort(str(rid), every)
+        return Reply(200)
 
 
-def _calling(wanted: Wanted, tool: tuple[str, dict[str, Any]]) -> Wanted:
-    from dataclasses import replace
+def _redirect(request: Request, path: str) -> Reply:
+    query = f"?{request.query}" if request.query else ""
+    host = request.headers.get(b"host", b"").decode("latin-1")
+    return Reply(307, ((b"location", f"http://{host}{_quoted(path)}{query}".encode("latin-1", "replace")),))
 
-    return replace(wanted, tool=(tool[0], arguments_for(tool[1])))
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)

@@ -25,12 +25,12 @@ def health(args: ServerArgs, state: State, environment: Mapping[str, str]) -> Re
     return _generated(state, _timeout_s(environment))
 
 
-def health_generate(args: ServerArgs, state: State) -> Reply:
+def health_generate(args: ServerArgs, state: State, environment: Mapping[str, str]) -> Reply:
     """GET /health_generate: in old releases it generates one token and does not wait for a second."""
     if state.phase in (Phase.STARTING, Phase.DRAINING) and args.release.since("0.4.10.post2"):
         return Reply(503)
     if args.release.since("0.4.10.post2"):
-        return _generated(state, _DEFAULT_S)
+        return _generated(state, _timeout_s(environment))
     return Reply(503, delay_ns=int(_DEFAULT_S * 1e9)) if state.hung else Reply(200)
 
 
@@ -54,6 +54,7 @@ def ping(args: ServerArgs, state: State) -> Reply:
 
 
 def _timeout_s(environment: Mapping[str, str]) -> float:
+    """In seconds; what is no number reads as the default (`srt/environ.py` @0.5.9)."""
     try:
         return max(float(environment.get(TIMEOUT, _DEFAULT_S)), 0.0)
     except ValueError:

@@ -1,10 +1,12 @@
 """What the engine tells of itself (sglang-server facts 3.3)."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from seatrial.engine.http.messages import Reply
 from seatrial.engine.launch.server_args import ServerArgs
-from seatrial.engine.openai.errors import JSON, compact
+from seatrial.engine.openai.errors import JSON, compact, detail
 from seatrial.engine.state import State
 
 POOL_TOKENS = 510_000
@@ -15,8 +17,15 @@ _FLUSHED = (
 )
 
 
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
 def _json(value: object) -> Reply:
     return Reply(200, (JSON,), compact(value))
+
+
+def _pool(args: ServerArgs) -> int:
+    return int(args.get("max_total_tokens") or POOL_TOKENS)
 
 
 def _card(args: ServerArgs, now: int) -> dict[str, Any]:
@@ -67,7 +76,7 @@ def model_info(args: ServerArgs) -> Reply:
 
 def server_info(args: ServerArgs, state: State) -> Reply:
     """Every argument, the API key among them, as the real one tells it (facts 0.9)."""
-    pool = int(args.get("max_total_tokens") or POOL_TOKENS)
+    pool = _pool(args)
     shown = {dest: value for dest, value in args.values.items() if dest != "help"}
     shown |= {"served_model_name": args.served_model_name}
     found: dict[str, Any] = {
@@ -86,10 +95,44 @@ def server_info(args: ServerArgs, state: State) -> Reply:
     return _json(found)
 
 
-def loads(state: State) -> Reply:
-    load = {"dp_rank": 0, "num_running_reqs": state.running, "num_waiting_reqs": state.queued, "num_tokens": 0}
-    return _json({"loads": [load]})
+def loads(args: ServerArgs, state: State) -> Reply:
+    """GET /v1/loads: how busy each replica is; only the keys that we know the meaning of."""
+    load = {"dp_rank": 0, "num_running_reqs": state.running, "num_waiting_reqs": state.queued}
+    load |= {"num_used_tokens": state.used_tokens, "max_total_num_tokens": _pool(args)}
+    return _json({"timestamp": int(time.time()), "version": args.release.version, "dp_rank_count": 1, "loads": [load]})
 
 
-def flushed() -> Reply:
-    return Reply(200, ((b"content-type", b"text/plain; charset=utf-8"),), _FLUSHED)
+def flushed(args: ServerArgs, state: State) -> Reply:
+    """/flush_cache: from 0.5.9 on refused while requests run."""
+    busy = state.running and args.release.since("0.5.9")
+    return Reply(400 if busy else 200, (_TEXT,), _FLUSHED)
+
+
+def root(args: ServerArgs) -> Reply:
+    """GET /."""
+    return _json(f"{'SGLang' if args.release.since('0.5.23') else 'Ollama'} is running")
+
+
+def openapi(args: ServerArgs, routes: Mapping[str, Mapping[str, object]], environment: Mapping[str, str]) -> Reply:
+    """GET /openapi.json: the paths that are served."""
+    if _undocumented(args, environment):
+        return detail(404, "Not Found")
+    paths = {
+        path: {method.lower(): {"responses": {"200": {"description": "Successful Response"}}} for method in methods}
+        for path, methods in routes.items()
+        if path not in ("/openapi.json", "/docs")
+    }
+    return _json({"openapi": "3.1.0", "info": {"title": "FastAPI", "version": "0.1.0"}, "paths": paths})
+
+
+def docs(args: ServerArgs, environment: Mapping[str, str]) -> Reply:
+    """GET /docs: without the scripts that the real one gets from another host."""
+    if _undocumented(args, environment):
+        return detail(404, "Not Found")
+    page = b"<!DOCTYPE html><title>FastAPI - Swagger UI</title><a href=/openapi.json>/openapi.json</a>"
+    return Reply(200, ((b"content-type", b"text/html; charset=utf-8"),), page)
+
+
+def _undocumented(args: ServerArgs, environment: Mapping[str, str]) -> bool:
+    switched = environment.get("DISABLE_OPENAPI_DOC", "").strip().lower() in ("1", "true", "yes", "on", "t", "y")
+    return switched and args.release.since("0.4.6")

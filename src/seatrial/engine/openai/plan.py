@@ -1,5 +1,6 @@
 """What a request asks the engine to generate, and how it wants it told."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -33,9 +34,9 @@ class Encoder(Protocol):
         """The event that ends a choice; empty where the last token event says it."""
         ...
 
-    def usage(self, usage: Usage) -> bytes: ...
+    def usage(self, usage: Usage, /) -> bytes: ...
 
-    def error(self, status: int, kind: str, message: str) -> bytes: ...
+    def error(self, status: int, kind: str, message: str, /) -> bytes: ...
 
     def done(self) -> bytes: ...
 
@@ -51,8 +52,12 @@ class Told(NamedTuple):
     content: str
     finish_reason: str
     matched_stop: int | str | None
-    tool_calls: tuple[tuple[str, str], ...] = ()
-    """Name and arguments (JSON) of each call."""
+    arguments: str = ""
+    """Arguments (JSON) of the tool call that it is; the encoder knows the tool's name."""
+    tokens: int = 0
+
+
+Last = Callable[[int, str, bytes, Usage | None, str, int | str | None], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +78,5 @@ class Plan:
     prefix: bytes = b""
     """Stands for the prompt in the prefix cache."""
     content_type: bytes = b"application/json"
+    last: Last | None = None
+    """Writes a choice's last token event where that says how it ended: index, kind, text, usage, reason, stop."""

@@ -1,33 +1,42 @@
-"""Bodies of requests, checked as far and in the words that the release checks them."""
+"""Bodies of requests, checked as far and in the words that the release checks them (sglang-server facts 3.4, 4.1)."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seatrial.engine.answers import tokens
+from seatrial.engine.answers import known, structured, tokens
 from seatrial.engine.http.messages import Request
 from seatrial.engine.launch.server_args import ServerArgs
+from seatrial.engine.openai import fields
 from seatrial.engine.openai.errors import Refused
 
 BAD = "Bad Request"
 WRONG = "BadRequestError"
+_LARGEST = 1 << 64
+MOST_CHOICES = 128
+"""Our own limit, that one request does not take all memory; SGLang has none."""
 
 
 class Crash(Exception):
     """What the release does not check, and ends in an exception that nobody catches."""
 
 
-def read(request: Request, args: ServerArgs) -> dict[str, Any]:
-    """The body as an object. Raises Refused, Crash."""
-    checks = args.release.since("0.4.9.post6")
+def read(request: Request, args: ServerArgs, *, any_type: bool = False) -> dict[str, Any]:
+    """The body as an object. `any_type`: whatever the content type says. Raises Refused, Crash."""
     content_type = request.headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if checks and content_type != b"application/json":
+    if not any_type and args.release.since("0.4.9.post6") and content_type != b"application/json":
         raise Refused(400, BAD, "Unsupported Media Type: Only 'application/json' is allowed")
+    strict = args.release.since("0.5.23")
     try:
-        body = json.loads(request.body, parse_constant=_constant if args.release.since("0.5.23") else None)
+        body = json.loads(
+            request.body,
+            parse_constant=_constant if strict else None,
+            parse_int=_whole if strict else None,
+        )
     except (ValueError, RecursionError) as error:
-        raise _bad(args, f"Invalid JSON: {error}") from None
+        raise invalid(args, f"Invalid JSON: {error}") from None
     if not isinstance(body, dict):
-        raise _bad(args, "Input should be a valid dictionary")
+        raise invalid(args, "Input should be a valid dictionary")
     return body
 
 
@@ -35,170 +44,280 @@ def _constant(name: str) -> Any:
     raise ValueError(f"{name} is not allowed")
 
 
-def _bad(args: ServerArgs, message: str) -> Exception:
-    return Refused(400, BAD, message) if args.release.since("0.4.9.post6") else Crash(message)
+def _whole(digits: str) -> int:
+    if abs(value := int(digits)) >= _LARGEST:
+        raise ValueError("a number is too large")
+    return value
+
+
+def invalid(args: ServerArgs, message: str) -> Exception:
+    """What a body that is no request ends in: the framework's 400, and before the rewrite of the layer a crash."""
+    if args.release.since("0.4.9.post6"):
+        return Refused(400, BAD, f"1 validation error:\n  {message}")
+    return Crash(message)
+
+
+def _needed(args: ServerArgs, name: str) -> tuple[str, ...]:
+    """What a request has to have: the model's name only in old releases."""
+    return (name,) if args.release.since("0.5.2") else (name, "model")
 
 
 class Body:
-    """The fields of a completion request. Wrong types are refused as the release refuses them."""
+    """A completion request. Wrong types are refused as the release refuses them."""
 
-    def __init__(self, raw: dict[str, Any], args: ServerArgs) -> None:
-        self._raw, self._args = raw, args
+    def __init__(
+        self, raw: dict[str, Any], args: ServerArgs, table: Mapping[str, fields.Reader], needed: Sequence[str]
+    ) -> None:
+        """Raises Refused, Crash."""
+        self.args = args
+        for name in needed:
+            if name not in raw:
+                raise invalid(args, f"body.{name}: Field required")
+        try:
+            self.fields = fields.read(raw, table)
+        except fields.WrongType as error:
+            raise invalid(args, str(error)) from None
 
-    def get(self, name: str, types: type | tuple[type, ...], default: Any = None) -> Any:
-        """A field of one of some types, or its default where it is absent or null. Raises Refused, Crash."""
-        value = self._raw.get(name)
-        if value is None:
-            return default
-        wanted = types if isinstance(types, tuple) else (types,)
-        if (isinstance(value, bool) and bool not in wanted) or not isinstance(value, wanted):
-            raise _bad(self._args, f"1 validation error:\n  body.{name}: wrong type {type(value).__name__}")
-        return value
-
-    def number(self, name: str, default: float) -> float:
-        return float(self.get(name, (int, float), default))
-
-    @property
-    def stream(self) -> bool:
-        return bool(self.get("stream", bool, False))
+    def get(self, name: str, default: Any = None) -> Any:
+        """A field; the default where it is absent or null."""
+        value = self.fields.get(name)
+        return default if value is None else value
 
     @property
     def model(self) -> str:
-        if "model" not in self._raw and not self._args.release.since("0.5.2"):
-            raise _bad(self._args, "1 validation error:\n  body.model: field required")
-        return str(self.get("model", str, "default"))
+        """The model's name as it is echoed. Raises Refused where it names an adapter (facts 0.7)."""
+        name = str(self.get("model", "default"))
+        base, _, adapter = name.partition(":")
+        if adapter and base and self.args.release.since("0.5.2"):
+            message = f"LoRA adapter '{adapter}' was requested, but LoRA is not enabled."
+            raise Refused(400, WRONG, f"{message} Please launch the server with --enable-lora.")
+        return name
 
     @property
-    def messages(self) -> list[dict[str, Any]]:
-        """The chat's messages. Raises Refused, Crash."""
-        found = self.get("messages", list)
-        if found is None:
-            raise _bad(self._args, "1 validation error:\n  body.messages: field required")
-        if not found:
-            if self._args.release.since("0.4.9.post6"):
-                raise Refused(400, WRONG, "Messages cannot be empty.")
-            raise Crash("no messages")
-        if not all(isinstance(one, dict) and isinstance(one.get("role"), str) for one in found):
-            raise _bad(self._args, "1 validation error:\n  body.messages: each needs a role")
-        return [*found]
-
-    @property
-    def prompt(self) -> str:
-        """The prompt of /v1/completions; a list of token ids counts as so many tokens."""
-        found = self.get("prompt", (str, list))
-        if found is None:
-            raise _bad(self._args, "1 validation error:\n  body.prompt: field required")
-        if found in ("", []):
-            raise Refused(400, WRONG, "Prompt cannot be empty")
-        return found if isinstance(found, str) else " ".join(map(str, found))
+    def stream(self) -> bool:
+        return bool(self.get("stream", False))
 
     @property
     def stops(self) -> tuple[str, ...]:
-        found = self.get("stop", (str, list), [])
-        words = [found] if isinstance(found, str) else found
-        if not all(isinstance(word, str) for word in words):
-            raise _bad(self._args, "1 validation error:\n  body.stop: wrong type")
-        return tuple(word for word in words if word)
+        found = self.get("stop", [])
+        return tuple(word for word in ([found] if isinstance(found, str) else found) if word)
 
     @property
     def choices(self) -> int:
-        n = self.get("n", int, 1)
-        if not 1 <= n <= 128:
-            raise Refused(400, WRONG, f"n must be between 1 and 128, got {n}.")
+        """Raises Refused."""
+        n = self.get("n", 1)
+        if not 1 <= n <= MOST_CHOICES:
+            raise Refused(400, WRONG, f"n must be between 1 and {MOST_CHOICES}, got {n}.")
         return int(n)
 
-    def limit(self, prompt_tokens: int, *, chat: bool) -> int:
+    @property
+    def own_rid(self) -> str | None:
+        """The id that the client wants the response to have."""
+        rid = self.get("rid") if self.args.release.since("0.5.2") else None
+        return rid if isinstance(rid, str) and rid else None
+
+    @property
+    def most(self) -> int | None:
+        """Tokens that are asked for at most."""
+        found: int | None = self.get("max_tokens")
+        return found
+
+    @property
+    def least(self) -> int:
+        return int(self.get("min_tokens", 0))
+
+    def limit(self, prompt_tokens: int) -> int:
         """The most tokens of an answer. Raises Refused where prompt and answer do not fit the context."""
-        args = self._args
-        asked = self.get("max_completion_tokens", int) if chat and args.release.since("0.5.0") else None
-        asked = asked if asked is not None else self.get("max_tokens", int, None if chat else 16)
-        room = args.context_length - prompt_tokens
+        args, asked = self.args, self.most
+        whole, cuts = args.context_length, args.on("allow_auto_truncate")
+        room = max(whole - prompt_tokens, 1) if cuts else whole - prompt_tokens
         if room <= 0:
             raise Refused(
                 400, WRONG, f"The input ({prompt_tokens} tokens) is longer than the model's context length "
-                f"({args.context_length} tokens)."
+                f"({whole} tokens)."
             )  # fmt: skip
         if asked is None:
             return room
-        if asked <= 0:
-            raise Refused(400, BAD, "max_tokens must be positive")
-        if asked > room and not args.on("allow_auto_truncate"):
+        over = asked > room if args.release.since("0.5.23") else asked >= room
+        if over and not cuts:
             raise Refused(
-                400, WRONG, "Requested token count exceeds the model's maximum context length of "
-                f"{args.context_length} tokens. You requested a total of {prompt_tokens + asked} tokens."
+                400, WRONG, f"Requested token count exceeds the model's maximum context length of {whole} tokens. "
+                f"You requested a total of {prompt_tokens + asked} tokens: {prompt_tokens} tokens from the input "
+                f"messages and {asked} tokens for the completion. Please reduce the number of tokens in the input "
+                "messages or the completion to fit within the limit."
             )  # fmt: skip
-        return min(int(asked), room)
+        return max(min(int(asked), room), 1)
 
     def check_sampling(self) -> None:
-        """Raises Refused for values that no sampling has."""
-        if (temperature := self.number("temperature", 1.0)) < 0:
-            raise Refused(400, WRONG, f"temperature must be non-negative, got {temperature}.")
-        if not 0 < (top_p := self.number("top_p", 1.0)) <= 1:
+        """Raises Refused for values that no sampling has (`srt/sampling/sampling_params.py`)."""
+        for name, low, high, said in (
+            ("temperature", 0.0, float("inf"), "non-negative"),
+            ("min_p", 0.0, 1.0, "in [0, 1]"),
+            ("frequency_penalty", -2.0, 2.0, "in [-2, 2]"),
+            ("presence_penalty", -2.0, 2.0, "in [-2, 2]"),
+            ("repetition_penalty", 0.0, 2.0, "in [0, 2]"),
+        ):
+            value = self.get(name, 1.0 if name != "min_p" else 0.0)
+            if not low <= value <= high:
+                raise Refused(400, WRONG, f"{name} must be {said}, got {value}.")
+        if not 0 < (top_p := self.get("top_p", 1.0)) <= 1:
             raise Refused(400, WRONG, f"top_p must be in (0, 1], got {top_p}.")
+        if (top_k := self.get("top_k", -1)) < 1 and top_k != -1:
+            raise Refused(400, WRONG, f"top_k must be -1 (disable) or at least 1, got {top_k}.")
+        most, least = self.most, self.least
+        if most is not None and most < 0:
+            raise Refused(400, WRONG, f"max_new_tokens must be at least 0, got {most}.")
+        if least < 0:
+            raise Refused(400, WRONG, f"min_new_tokens must be in [0, max_new_tokens], got {least}.")
+        if most is not None and least > most:
+            raise Refused(400, WRONG, f"min_new_tokens must be in [0, max_new_tokens({most})], got {least}.")
 
     @property
     def usage_options(self) -> tuple[bool, bool]:
         """Whether usage is told at the end of a stream, and on every event."""
-        options = self.get("stream_options", dict, {})
-        default = self._args.on("stream_response_default_include_usage")
-        continuous = bool(options.get("continuous_usage_stats")) and self._args.release.since("0.5.5.post3")
+        options = self.get("stream_options", {})
+        default = self.args.on("stream_response_default_include_usage")
+        continuous = bool(options.get("continuous_usage_stats")) and self.args.release.since("0.5.5.post3")
         return bool(options.get("include_usage", default)), continuous
 
+    def formatted(self, answer: str | None) -> str | None:
+        """What is to be said, in the form that `response_format` asks for."""
+        form = self.get("response_format", {})
+        if form.get("type") == "json_object":
+            return structured.object_of(answer)
+        if form.get("type") == "json_schema":
+            schema = (form.get("json_schema") or {}).get("schema") or form.get("schema")
+            return structured.instance(schema if isinstance(schema, dict) else {}, answer)
+        return answer
+
+
+class Chat(Body):
+    """A request to /v1/chat/completions."""
+
+    def __init__(self, raw: dict[str, Any], args: ServerArgs) -> None:
+        super().__init__(raw, args, fields.CHAT, _needed(args, "messages"))
+
     @property
-    def tool(self) -> tuple[str, dict[str, Any]] | None:
-        """The tool that has to be called, with its parameters; None where none has to. Raises Refused."""
-        tools = [one for one in self.get("tools", list, []) if isinstance(one, dict)]
-        choice = self.get("tool_choice", (str, dict), "auto" if tools else "none")
-        functions = {str(one.get("function", {}).get("name")): one.get("function", {}) for one in tools}
+    def messages(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.fields["messages"]
+        return found
+
+    @property
+    def most(self) -> int | None:
+        newer = self.get("max_completion_tokens") if self.args.release.since("0.5.2") else None
+        found: int | None = newer or self.get("max_tokens")
+        return found
+
+    def check(self) -> None:
+        """What is wrong though its types are right. Raises Refused, Crash."""
+        args, functions = self.args, self.functions
+        if not self.messages:
+            raise Refused(400, WRONG, "Messages cannot be empty.") if args.release.since("0.4.9.post6") else Crash()
+        choice = self.get("tool_choice", "auto")
         if choice == "required" and not functions:
-            raise Refused(400, WRONG, "tools cannot be empty if tool_choice is set to required.")
+            raise Refused(400, WRONG, "Tools cannot be empty if tool choice is set to required.")
         if isinstance(choice, dict):
-            name = str((choice.get("function") or {}).get("name"))
+            name = choice["function"].get("name")
+            if not functions:
+                raise Refused(400, WRONG, "Tools cannot be empty if tool choice is set to a specific tool.")
             if name not in functions:
                 raise Refused(400, WRONG, f"Tool '{name}' not found in tools list.")
+        length, most = args.get("context_length"), self.most
+        if length and most and most > length and args.release.since("0.5.2") and not args.on("allow_auto_truncate"):
+            said = f"max_completion_tokens is too large: {most}.This model supports at most {length} completion tokens."
+            raise Refused(400, WRONG, said)
+        form = self.get("response_format", {})
+        if form.get("type") == "json_schema" and not ((form.get("json_schema") or form).get("schema")):
+            raise Refused(400, WRONG, "schema_ is required for json_schema response format request.")
+
+    @property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The tools by name."""
+        return {one["function"]["name"]: one["function"] for one in self.get("tools", [])}
+
+    @property
+    def question(self) -> str:
+        """The last thing that the user said."""
+        return next((text_of(one) for one in reversed(self.messages) if one["role"].lower() == "user"), "")
+
+    @property
+    def answer(self) -> str | None:
+        """What is to be said, where it is known: the right answer, or what a tool has found out."""
+        last = self.messages[-1]
+        if last["role"].lower() == "tool" and (found := text_of(last).strip()):
+            return self.formatted(found)
+        return self.formatted(known.answer(self.question))
+
+    @property
+    def call(self) -> tuple[str, str] | None:
+        """Name and arguments of the tool that is to be called; None where none is."""
+        functions, choice = self.functions, self.get("tool_choice", "auto")
+        if not functions or choice == "none" or self.args.tool_call_parser is None:
+            return None
+        if isinstance(choice, dict):
+            name = choice["function"]["name"]
         elif choice == "required":
             name = next(iter(functions))
         else:
+            name = self._fitting(functions)
+        if name is None:
             return None
-        if self._args.tool_call_parser is None:
+        return name, structured.instance(functions[name].get("parameters") or {"type": "object"})
+
+    def _fitting(self, functions: dict[str, dict[str, Any]]) -> str | None:
+        """The first tool whose name or description has a word of the question; none once a tool has answered."""
+        if self.messages[-1]["role"].lower() == "tool":
             return None
-        return name, functions[name].get("parameters") or {}
+        words = known.words(self.question)
+        told = ((name, f"{name} {function.get('description') or ''}") for name, function in functions.items())
+        return next((name for name, text in told if words & known.words(text)), None)
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens of the chat with its template and its tools."""
+        told = sum(tokens.TEMPLATE_TOKENS + tokens.count(text_of(one)) for one in self.messages)
+        tools = tokens.count(json.dumps(self.get("tools"), ensure_ascii=False)) if self.functions else 0
+        return 1 + told + tools
 
 
-def prompt_tokens(messages: list[dict[str, Any]]) -> int:
-    """Tokens of a chat with its template."""
-    return 1 + sum(tokens.TEMPLATE_TOKENS + tokens.count(text_of(one)) for one in messages)
+class Text(Body):
+    """A request to /v1/completions."""
+
+    def __init__(self, raw: dict[str, Any], args: ServerArgs) -> None:
+        super().__init__(raw, args, fields.TEXT, _needed(args, "prompt"))
+
+    @property
+    def most(self) -> int | None:
+        return int(self.get("max_tokens", 16))
+
+    @property
+    def prompts(self) -> tuple["Prompt", ...]:
+        """Each prompt that is to be completed."""
+        found = self.fields["prompt"]
+        if isinstance(found, list) and (not found or not isinstance(found[0], int)):
+            return tuple(map(Prompt, found))
+        return (Prompt(found),)
+
+    def check(self) -> None:
+        """Raises Refused, Crash."""
+        if not any(prompt.tokens for prompt in self.prompts):
+            raise Refused(400, WRONG, "Prompt cannot be empty")
+        if self.most is not None and self.most <= 0 and self.args.release.since("0.5.2"):
+            raise invalid(self.args, "body.max_tokens: Value error, max_tokens must be positive")
 
 
-def text_of(message: dict[str, Any]) -> str:
+class Prompt:
+    """Text, or the ids of tokens."""
+
+    def __init__(self, given: str | list[int]) -> None:
+        self.text = given if isinstance(given, str) else ""
+        self.tokens = tokens.count(given) if isinstance(given, str) else len(given)
+        self.key = given if isinstance(given, str) else repr(given)
+
+
+def text_of(message: Mapping[str, Any]) -> str:
     """The text of a message, also of one in parts."""
     content = message.get("content")
-    if isinstance(content, str):
-        return content
     if isinstance(content, list):
-        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return ""
-
-
-def arguments_for(schema: dict[str, Any]) -> str:
-    """Arguments that a JSON schema of simple types accepts."""
-    return json.dumps(_value(schema, 0), ensure_ascii=False)
-
-
-_VALUES: dict[str, Any] = {"string": "text", "integer": 1, "number": 1.5, "boolean": True, "null": None}
-
-
-def _value(schema: Any, depth: int) -> Any:
-    if not isinstance(schema, dict) or depth > 8:
-        return {}
-    if isinstance(schema.get("enum"), list) and schema["enum"]:
-        return schema["enum"][0]
-    kind = schema.get("type", "object")
-    if kind == "object":
-        properties = schema.get("properties") or {}
-        return (
-            {name: _value(one, depth + 1) for name, one in properties.items()} if isinstance(properties, dict) else {}
-        )
-    if kind == "array":
-        return [_value(schema.get("items", {"type": "string"}), depth + 1)]
-    return _VALUES.get(kind if isinstance(kind, str) else "string")
+        return "".join(str(part.get("text") or "") for part in content)
+    return content if isinstance(content, str) else ""
