@@ -10,6 +10,9 @@ from seatrial.engine.http.messages import LAST_CHUNK
 from seatrial.engine.pacer import Pacer
 from seatrial.engine.truth import Record
 
+_MOST_AT_ONCE = 64
+"""Events in one write."""
+
 
 class Schedule(Protocol):
     """When the tokens of one request are there."""
@@ -53,7 +56,7 @@ class Generation:
         self._ended: Callable[[Generation, str], None] | None = ended
         self._event = next(events, None)
         self._parked = False
-        self._unsent: tuple[int, int] | None = None
+        self._unsent: list[tuple[int, int]] = []
 
     def start(self) -> None:
         """Begin: wait for the first event's time."""
@@ -77,7 +80,7 @@ class Generation:
         return None if due is None else due + event.after_ns
 
     def due(self, due_ns: int, /) -> int | None:
-        """Send the event that is due. Returns when the next one is."""
+        """Send the event that is due, and with it what else is by then. Returns when the next one is."""
         event, connection = self._event, self._connection
         if self._ended is None or event is None:
             return None
@@ -91,10 +94,11 @@ class Generation:
         sent = connection.write(data)
         if self._ended is None:
             return None  # the write has found the client gone
+        now = time.monotonic_ns()
         if sent:
-            self.record.add(due_ns, time.monotonic_ns(), event.code)
+            self.record.add(due_ns, now, event.code)
         else:
-            self._unsent = due_ns, event.code
+            self._unsent.append((due_ns, event.code))
         if event.ending:
             self._break_off(event.ending)
             return None
@@ -106,7 +110,41 @@ class Generation:
         following = self._due_of(event)
         if following is None:
             self._parked = True
+        elif following <= now and sent:
+            return self._catch_up(following, now)
         return following
+
+    def _catch_up(self, due_ns: int, now: int) -> int | None:
+        """Send what is due by now in one write, as an engine does whose backlog has grown. Returns what is next."""
+        parts: list[bytes] = []
+        told: list[tuple[int, int]] = []
+        event, following = self._event, due_ns
+        while event is not None and following <= now and not event.ending and len(parts) < _MOST_AT_ONCE:
+            payload = event.payload
+            parts.append(b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked and payload else payload)
+            told.append((following, event.code))
+            event = self._event = next(self._events, None)
+            if event is not None:
+                due = self._due_of(event)
+                if due is None:
+                    self._parked = True
+                    break
+                following = due
+        if event is None and self._chunked:
+            parts.append(LAST_CHUNK)
+            self._chunked = False  # the body has ended
+        sent = self._connection.write(b"".join(parts))
+        if self._ended is None:
+            return None
+        if not sent:
+            self._unsent += told
+        else:
+            stamp, add = time.monotonic_ns(), self.record.add
+            for due, code in told:
+                add(due, stamp, code)
+            if event is None:
+                self._finish()
+        return None if event is None or self._parked else following
 
     def more(self) -> None:
         """Go on: the batch has come further, or the client reads again."""
@@ -118,10 +156,10 @@ class Generation:
     def writable(self) -> None:
         """The client has read what was kept for it."""
         now = time.monotonic_ns()
-        if self._unsent is not None:
-            due, code = self._unsent
-            self._unsent = None
-            self.record.add(due, now, code)
+        if self._unsent:
+            for due, code in self._unsent:
+                self.record.add(due, now, code)
+            self._unsent.clear()
             if self._event is None:
                 self._finish()
                 return

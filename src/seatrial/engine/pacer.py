@@ -5,7 +5,6 @@ never moves the next.
 """
 
 import asyncio
-import contextlib
 import ctypes
 import heapq
 import itertools
@@ -15,6 +14,9 @@ from typing import Protocol
 
 _TURN_NS = 3_000_000
 """How long due things may be called in one go before sockets are read again."""
+_WAKE_NS = 30_000
+"""About what the loop needs to come here and back."""
+_LONGEST_REST_NS = 1_000_000
 _BATCH = 32
 """Calls between two looks at the clock."""
 _CLOCK_MONOTONIC, _ABSOLUTE = 1, 1
@@ -37,7 +39,7 @@ class Pacer:
         self._heap: list[tuple[int, int, Timed]] = []
         self._order = itertools.count()
         self._timer = _Timer()
-        self._armed_ns = 0
+        self._armed_ns = self._rest_until_ns = 0
         self._firing = self._paused = False
         loop.add_reader(self._timer.fd, self._fire)
 
@@ -59,21 +61,25 @@ class Pacer:
             self._arm(due_ns)
 
     def _arm(self, due_ns: int) -> None:
-        self._armed_ns = max(due_ns, 1)
+        self._armed_ns = max(due_ns, self._rest_until_ns, 1)
         self._timer.set(self._armed_ns)
 
     def _fire(self) -> None:
-        self._timer.acknowledge()
+        began = time.monotonic_ns()
         self._armed_ns = 0
-        if self._paused:
-            return
-        self._firing = True
+        self._firing = not self._paused
         try:
-            self._call_due()
+            if self._firing:
+                self._call_due()
         finally:
-            self._firing = False
-            if self._heap:
+            # Each wake costs the same, however much is due: the more there is to do, the more of it is done at once.
+            ended = time.monotonic_ns()
+            self._rest_until_ns = ended + min(ended - began + _WAKE_NS, _LONGEST_REST_NS)
+            if self._firing and self._heap:
                 self._arm(self._heap[0][0])
+            else:
+                self._timer.stop()
+            self._firing = False
 
     def _call_due(self) -> None:
         heap, clock = self._heap, time.monotonic_ns
@@ -124,9 +130,10 @@ class _Timer:
         if self._libc.timerfd_settime(self.fd, _ABSOLUTE, self._time, None) < 0:
             raise OSError(ctypes.get_errno(), "the kernel refused to set a timer")
 
-    def acknowledge(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it was set anew in the same turn of the loop
-            os.read(self.fd, 8)
+    def stop(self) -> None:
+        """Setting it anew, or to nothing, also takes back that it has expired."""
+        self._time[2] = self._time[3] = 0
+        self._libc.timerfd_settime(self.fd, 0, self._time, None)
 
     def close(self) -> None:
         os.close(self.fd)

@@ -56,8 +56,11 @@ class Record:
     def add(self, due_ns: int, sent_ns: int, code: int) -> None:
         """Note an event that was due, and handed to the kernel, at these times."""
         start = self.received_ns
-        self.due_us.append(min(max(due_ns - start, 0) // 1000, LONGEST_US))
-        self.sent_us.append(min(max(sent_ns - start, 0) // 1000, LONGEST_US))
+        due, sent = (due_ns - start) // 1000, (sent_ns - start) // 1000
+        if due < 0 or sent < 0 or sent > LONGEST_US:
+            due, sent = min(max(due, 0), LONGEST_US), min(max(sent, 0), LONGEST_US)
+        self.due_us.append(due)
+        self.sent_us.append(sent)
         self.what.append(code)
 
     def end(self, outcome: str, now_ns: int) -> None:
