@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from seatrial.engine.answers import tokens
 from seatrial.engine.answers.answer import Piece
@@ -46,11 +47,11 @@ class Composed:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self.finish_reason = "length"
-        self.matched_stop: int | str | None = None
         self._thinking = self._tokens_of_reasoning()
-        whole = wanted.limit if wanted.ignore_end else self._natural_length() + 1
-        self.length = max(min(max(whole, wanted.least), wanted.limit), 1)
+        self._natural = self._thinking + self._tokens_of_content()
+        whole = wanted.limit if wanted.ignore_end else max(self._natural + 1, wanted.least)
+        self.length = max(min(whole, wanted.limit), 1)
+        self.finish_reason, self.matched_stop = self._own_end()
 
     @property
     def tool(self) -> tuple[str, str] | None:
@@ -58,40 +59,42 @@ class Composed:
         return self._wanted.tool
 
     def pieces(self) -> Iterator[Piece]:
-        self.finish_reason, self.matched_stop = "length", None
-        source = self._limited()
-        if not self._wanted.stream_reasoning and self._wanted.separate:
-            source = _reasoning_at_once(source)
-        if not self._wanted.stops:
-            return source
-        return _until_stop(source, self._wanted, self)
-
-    def _limited(self) -> Iterator[Piece]:
-        """The tokens up to the limit, the end of the sentence being one of them."""
-        wanted, left = self._wanted, self.length
-        for piece in self._flow():
-            if not left:
-                return
-            yield piece
-            left -= 1
-        if left:
-            self.finish_reason = "tool_calls" if wanted.tool else "stop"
-            self.matched_stop = None if wanted.tool else END_OF_SENTENCE
-            yield _END
-
-    def _flow(self) -> Iterator[Piece]:
-        """What would be said if nothing but its own end ended it."""
+        """All parts are chained in C: this is asked for each token of each stream."""
         wanted = self._wanted
-        yield from self._reasoning()
+        self.finish_reason, self.matched_stop = self._own_end()
+        source: Iterator[Piece] = islice(chain(*self._parts()), self.length)
+        if wanted.separate and not wanted.stream_reasoning:
+            source = _reasoning_at_once(source)
+        return _until_stop(source, wanted, self) if wanted.stops else source
+
+    def _own_end(self) -> tuple[str, int | str | None]:
+        """How it ends where no stop string ends it."""
+        wanted = self._wanted
+        if wanted.ignore_end or wanted.limit < max(self._natural + 1, wanted.least):
+            return "length", None
+        return ("tool_calls", None) if wanted.tool else ("stop", END_OF_SENTENCE)
+
+    def _parts(self) -> Iterator[Iterable[Piece]]:
+        """Reasoning, what is said, more of it where the end is not let happen, and the end."""
+        wanted = self._wanted
+        if self._thinking:
+            kind = "reasoning" if wanted.separate else "content"
+            yield filler(kind, self._thinking - 2, wanted.seed ^ 0x5EA)
+            yield (
+                Piece("reasoning", "", b"") if wanted.separate else _piece(THINK_ENDS, "content"),
+                _piece(BREAK, "content") if wanted.tool is None else _END,
+            )
         if wanted.tool is not None:
-            yield from _written(wanted.tool[1], "tool")
+            yield _written(wanted.tool[1], "tool")
         elif wanted.said is not None:
-            yield from _written(wanted.said, "content")
+            yield _written(wanted.said, "content")
         else:
-            yield from filler("content", self._saying, wanted.seed)
-        if wanted.ignore_end or wanted.least > self._natural_length():
-            more = (wanted.limit if wanted.ignore_end else wanted.least - 1) - self._natural_length()
-            yield from filler("content", max(more, 0), wanted.seed ^ 0xE05)
+            yield filler("content", self._tokens_of_content(), wanted.seed)
+        if wanted.ignore_end:
+            yield filler("content", max(wanted.limit - self._natural, 0), wanted.seed ^ 0xE05)
+        else:
+            yield filler("content", max(wanted.least - 1 - self._natural, 0), wanted.seed ^ 0xE05)
+            yield (_END,)
 
     def _tokens_of_reasoning(self) -> int:
         """Tokens of reasoning, the mark of its end and the break behind it among them."""
@@ -100,23 +103,13 @@ class Composed:
             return 0
         return max(round((wanted.limit if wanted.ignore_end else wanted.natural) * wanted.reasoning_share), 3)
 
-    @property
-    def _saying(self) -> int:
-        return max((self._wanted.limit if self._wanted.ignore_end else self._wanted.natural) - self._thinking, 1)
-
-    def _natural_length(self) -> int:
+    def _tokens_of_content(self) -> int:
         wanted = self._wanted
         if wanted.tool is not None:
-            return self._thinking + tokens.count(wanted.tool[1])
-        return self._thinking + (tokens.count(wanted.said) if wanted.said is not None else self._saying)
-
-    def _reasoning(self) -> Iterator[Piece]:
-        wanted, thinking = self._wanted, self._thinking
-        if not thinking:
-            return
-        yield from filler("reasoning" if wanted.separate else "content", thinking - 2, wanted.seed ^ 0x5EA)
-        yield Piece("reasoning", "", b"") if wanted.separate else _piece(THINK_ENDS, "content")
-        yield _piece(BREAK, "content") if wanted.tool is None else _END
+            return tokens.count(wanted.tool[1])
+        if wanted.said is not None:
+            return tokens.count(wanted.said)
+        return max((wanted.limit if wanted.ignore_end else wanted.natural) - self._thinking, 1)
 
 
 def _written(text: str, kind: str) -> Iterator[Piece]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-_DEEPEST = 12
+_DEEPEST, _MOST_VALUES = 12, 500
 
 
 def object_of(answer: str | None) -> str:
@@ -15,22 +15,47 @@ def object_of(answer: str | None) -> str:
 
 def instance(schema: Mapping[str, Any], answer: str | None = None) -> str:
     """An instance of a schema as JSON; an answer that is known stands where its type fits."""
-    return json.dumps(_value(schema, schema, answer, 0), ensure_ascii=False)
+    return json.dumps(_Instance(schema, answer).of(schema, 0), ensure_ascii=False)
 
 
-def _value(schema: Any, root: Mapping[str, Any], answer: str | None, depth: int) -> Any:
-    if not isinstance(schema, Mapping) or depth > _DEEPEST:
-        return None
-    if "const" in schema:
-        return schema["const"]
-    if isinstance(schema.get("enum"), list) and schema["enum"]:
-        return answer if answer in schema["enum"] else schema["enum"][0]
-    if isinstance(schema.get("$ref"), str):
-        return _value(_referred(schema["$ref"], root), root, answer, depth + 1)
-    for choice in ("anyOf", "oneOf", "allOf"):
-        if isinstance(schema.get(choice), list) and schema[choice]:
-            return _value(schema[choice][0], root, answer, depth + 1)
-    return _of_kind(_kind(schema), schema, root, answer, depth)
+class _Instance:
+    """One instance in the making. A schema that contains itself does not make it endless."""
+
+    def __init__(self, root: Mapping[str, Any], answer: str | None) -> None:
+        self._root, self._answer, self._left = root, answer, _MOST_VALUES
+
+    def of(self, schema: Any, depth: int) -> Any:
+        self._left -= 1
+        if not isinstance(schema, Mapping) or depth > _DEEPEST or self._left < 0:
+            return None
+        if "const" in schema:
+            return schema["const"]
+        if isinstance(schema.get("enum"), list) and schema["enum"]:
+            return self._answer if self._answer in schema["enum"] else schema["enum"][0]
+        if isinstance(schema.get("$ref"), str):
+            return self.of(_referred(schema["$ref"], self._root), depth + 1)
+        for choice in ("anyOf", "oneOf", "allOf"):
+            if isinstance(schema.get(choice), list) and schema[choice]:
+                return self.of(schema[choice][0], depth + 1)
+        return self._of_kind(_kind(schema), schema, depth)
+
+    def _of_kind(self, kind: str, schema: Mapping[str, Any], depth: int) -> Any:
+        match kind:
+            case "object":
+                properties = schema.get("properties")
+                named = properties.items() if isinstance(properties, Mapping) else ()
+                return {name: self.of(one, depth + 1) for name, one in named}
+            case "array":
+                count = max(_count(schema.get("minItems")), 1)
+                return [self.of(schema.get("items", {}), depth + 1)] * min(count, 8)
+            case "integer" | "number":
+                return _number(kind, schema, self._answer)
+            case "boolean":
+                return True
+            case "null":
+                return None
+        text = self._answer if self._answer is not None else "text"
+        return text.ljust(min(_count(schema.get("minLength")), 4096), "x")
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
@@ -40,25 +65,6 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if isinstance(kind, str):
         return kind
     return "array" if "items" in schema else "object" if "properties" in schema else "string"
-
-
-def _of_kind(kind: str, schema: Mapping[str, Any], root: Mapping[str, Any], answer: str | None, depth: int) -> Any:
-    match kind:
-        case "object":
-            properties = schema.get("properties")
-            named = properties.items() if isinstance(properties, Mapping) else ()
-            return {name: _value(one, root, answer, depth + 1) for name, one in named}
-        case "array":
-            count = max(_count(schema.get("minItems")), 1)
-            return [_value(schema.get("items", {}), root, answer, depth + 1)] * min(count, 64)
-        case "integer" | "number":
-            return _number(kind, schema, answer)
-        case "boolean":
-            return True
-        case "null":
-            return None
-    text = answer if answer is not None else "text"
-    return text.ljust(min(_count(schema.get("minLength")), 4096), "x")
 
 
 def _number(kind: str, schema: Mapping[str, Any], answer: str | None) -> int | float:
