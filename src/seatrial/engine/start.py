@@ -4,6 +4,7 @@ import asyncio
 import time
 from pathlib import Path
 
+from seatrial.engine.checkpoint.verify import first_fault
 from seatrial.engine.launch import log as lines
 from seatrial.engine.launch.log import Log
 from seatrial.engine.launch.server_args import ServerArgs
@@ -42,8 +43,8 @@ async def start(args: ServerArgs, settings: Settings, log: Log) -> World:
 async def _load(args: ServerArgs, settings: Settings, log: Log, node: Node) -> None:
     for rank in node.ranks:
         lines.load_begins(log, rank, _MEMORY_GB)
-    if missing_model(args):
-        raise Failed(f"OSError: {args.model_path} does not appear to have a file named config.json.")
+    if (fault := model_fault(args)) is not None:
+        raise Failed(fault)
     named = {spec.name: spec for spec in settings.misbehave}
     late = named["slow-start"].count if "slow-start" in named else 0
     seconds = (settings.load_time_ns + late) / 1e9
@@ -58,7 +59,13 @@ async def _load(args: ServerArgs, settings: Settings, log: Log, node: Node) -> N
             await asyncio.Event().wait()  # nothing more comes, until somebody ends it
 
 
-def missing_model(args: ServerArgs) -> bool:
-    """Whether the model path is a folder of this machine that has no configuration."""
+def model_fault(args: ServerArgs) -> str | None:
+    """What is wrong with a model path that is a folder of this machine; None for others."""
+    path = Path(args.model_path)
+    return first_fault(path) if path.is_absolute() else None
+
+
+def missing_config(args: ServerArgs) -> bool:
+    """Whether such a folder has no configuration."""
     path = Path(args.model_path)
     return path.is_absolute() and not (path / "config.json").is_file()

@@ -17,7 +17,9 @@ RELEASE = f"{settings.PREFIX}RELEASE"
 USAGE = 4
 
 
-def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, *, advise: bool = True
+) -> int:
     """``python3 -m sglang.launch_server``: returns the exit code."""
     from seatrial.engine.launch.parser import serve_advice
 
@@ -28,7 +30,7 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except InvalidSetting as error:
         print(f"seatrial engine: {error}", file=sys.stderr)
         return USAGE
-    if (advice := serve_advice(release)) is not None:
+    if advise and (advice := serve_advice(release)) is not None:
         print(advice, file=sys.stderr)
     return _start(sys.argv[1:] if argv is None else argv, release, chosen, given)
 
@@ -73,13 +75,13 @@ def release_of(text: str | None) -> Release:
 def _start(argv: Sequence[str], release: Release, chosen: Settings, environment: Mapping[str, str]) -> int:
     from seatrial.engine.launch.checks import check, traceback
     from seatrial.engine.launch.parser import Exit, parse
-    from seatrial.engine.start import missing_model
+    from seatrial.engine.start import missing_config
 
     try:
         args, warnings = parse(argv, release)
         for warning in warnings:
             print(f"WARNING: {warning}", file=sys.stderr)
-        if release.since("0.5.0") and missing_model(args):
+        if release.since("0.5.0") and missing_config(args):
             raise Exit(
                 1, error=traceback(f"OSError: {args.model_path} does not appear to have a file named config.json.")
             )
