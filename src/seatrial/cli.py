@@ -39,6 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     facts.add_argument("--markdown", action="store_true", help="print them as a page")
     _add_assets(commands)
+    engine = commands.add_parser(
+        "engine",
+        help="run the simulated SGLang on this machine, with set latencies",
+        description="Serve SGLang's API without a model or GPUs, at set times, and tell the truth about each token.",
+    )
+    from seatrial.engine.command import add_arguments
+
+    add_arguments(engine)
     _add_cluster(commands)
     rbac = commands.add_parser(
         "rbac",
@@ -58,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from seatrial.clusters.assets import command
 
             code = command.run(arguments.action, getattr(arguments, "name", ()), getattr(arguments, "into", None))
+        elif arguments.command == "engine":
+            from seatrial.engine.command import run
+
+            code = run(arguments)
         elif arguments.command == "rbac":
             print(shipped.role(arguments.mode), end="")
             code = 0

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from seatrial.engine import settings
@@ -48,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         given = chosen(arguments)
     except InvalidSetting as error:
         print(f"seatrial engine: {error}", file=sys.stderr)
+        return USAGE
+    if find_spec("httptools") is None:
+        print("seatrial engine: httptools is missing; pip install 'seatrial[engine]'", file=sys.stderr)
         return USAGE
     from seatrial.engine.launch import alone
 

@@ -142,6 +142,7 @@ class Life:
             self._loop.call_soon(self._die)
         elif "memory-full" in named:
             self._log.line("KV cache pool is full. Retract requests.", 0)
+            self._tokens.pause(True)  # retracted requests wait for room, and health knows nothing of it
 
     def _lost(self, _ranks: Sequence[int]) -> None:
         """Nodes are gone: the next step waits for them in a collective, and only the watchdog ends that."""

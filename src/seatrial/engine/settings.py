@@ -47,8 +47,7 @@ class Settings:
 
     ttft: str = setting("50ms", str, "time to the first token: 50ms, normal(50ms,5ms), lognormal(50ms,0.3), …", "TIME")
     itl: str = setting("10ms", str, "time between two tokens, in the same forms", "TIME")
-    batch: str = setting("", str, "honest batch model instead of set times: the name of a preset", "PRESET")
-    slots: int | None = setting(None, _count, "requests served at a time; more wait (set times only)", "COUNT")
+    slots: int | None = setting(None, _count, "requests served at a time; more wait", "COUNT")
     output: str = setting("", str, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
     reasoning_share: float = setting(0.5, _share, "part of an answer's tokens that is reasoning", "SHARE")
     tokens_per_event: int = setting(1, _count, "tokens that one event of a stream carries", "COUNT")

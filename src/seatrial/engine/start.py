@@ -33,6 +33,8 @@ async def start(args: ServerArgs, settings: Settings, log: Log) -> World:
         lines.rendezvous_ends(log, args, rank, time.monotonic() - began)
     await _load(args, settings, log, node)
     await world.barrier("loaded")
+    if any(spec.name == "memory-full" for spec in settings.misbehave):
+        raise Failed("RuntimeError: Not enough memory. Please try to increase --mem-fraction-static.")
     for rank in node.ranks:
         lines.load_ends(log, args, rank, time.monotonic() - began)
     if node.leads:

@@ -47,7 +47,7 @@ class _Instance:
                 return {name: self.of(one, depth + 1) for name, one in named}
             case "array":
                 count = max(_count(schema.get("minItems")), 1)
-                return [self.of(schema.get("items", {}), depth + 1)] * min(count, 8)
+                return [self.of(schema.get("items", {}), depth + 1) for _ in range(min(count, 8))]
             case "integer" | "number":
                 return _number(kind, schema, self._answer)
             case "boolean":
