@@ -15,12 +15,18 @@ def stay_on(core: int | None, realtime: bool) -> None:
     """Pin the process to a core, and ask for real-time priority.
 
     Raises:
-        OSError: the system does not allow it, or has no such core.
+        ValueError: the system does not allow it, or has no such core; the message is one line for the user.
     """
     if core is not None:
-        os.sched_setaffinity(0, {core})
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError as error:
+            raise ValueError(f"--core {core}: {error.strerror}; there are {os.cpu_count()}, counted from 0") from None
     if realtime:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except OSError as error:
+            raise ValueError(f"--realtime: {error.strerror}; it needs CAP_SYS_NICE") from None
 
 
 class Collection:

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from seatrial.engine.durations import nanoseconds
+from seatrial.engine.latency.distributions import count, time_ns
 from seatrial.engine.misbehaviour.spec import Spec, parse
 
 PREFIX = "SEATRIAL_ENGINE_"
@@ -21,6 +22,22 @@ def _count(text: str) -> int:
     if not text.strip().isdigit():
         raise ValueError(f"{text!r} is no whole number")
     return int(text)
+
+
+def _several(text: str) -> int:
+    if (number := _count(text)) < 1:
+        raise ValueError(f"{text!r}: at least 1 is needed")
+    return number
+
+
+def _time(text: str) -> str:
+    time_ns(text)
+    return text
+
+
+def _tokens(text: str) -> str:
+    count(text)
+    return text
 
 
 def _share(text: str) -> float:
@@ -45,12 +62,12 @@ def setting(default: Any, read: Callable[[str], Any], help: str, metavar: str = 
 class Settings:
     """How the engine behaves. Lengths of time are nanoseconds where the name says so, else a distribution's text."""
 
-    ttft: str = setting("50ms", str, "time to the first token: 50ms, normal(50ms,5ms), lognormal(50ms,0.3), …", "TIME")
-    itl: str = setting("10ms", str, "time between two tokens, in the same forms", "TIME")
-    slots: int | None = setting(None, _count, "requests served at a time; more wait", "COUNT")
-    output: str = setting("", str, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
+    ttft: str = setting("50ms", _time, "time to the first token: 50ms, normal(50ms,5ms), gamma(50ms,0.5), …", "TIME")
+    itl: str = setting("10ms", _time, "time between two tokens, in the same forms", "TIME")
+    slots: int | None = setting(None, _several, "requests served at a time; more wait", "COUNT")
+    output: str = setting("", _tokens, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
     reasoning_share: float = setting(0.5, _share, "part of an answer's tokens that is reasoning", "SHARE")
-    tokens_per_event: int = setting(1, _count, "tokens that one event of a stream carries", "COUNT")
+    tokens_per_event: int = setting(1, _several, "tokens that one event of a stream carries", "COUNT")
     load_time_ns: int = setting(0, nanoseconds, "time to load the weights", "TIME")
     warmup_time_ns: int = setting(0, nanoseconds, "time from the open port to readiness", "TIME")
     download_time_ns: int = setting(0, nanoseconds, "time that a download of the model takes", "TIME")

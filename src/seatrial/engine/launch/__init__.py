@@ -106,6 +106,9 @@ def _live(args: "ServerArgs", chosen: Settings) -> int:
     except OSError as error:
         log.line(f"ERROR:    [Errno {error.errno}] {args.host}:{args.port}: {error.strerror}")
         return 1
+    except OverflowError:
+        log.line(f"ERROR:    port {args.port} is none: ports are 0 to 65535")
+        return 1
     except ValueError as error:
         print(f"seatrial engine: {error}", file=sys.stderr)
         return USAGE
