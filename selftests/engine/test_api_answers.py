@@ -292,7 +292,7 @@ bodies = (
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(version=st.sampled_from(RELEASES), path=st.sampled_from([CHAT, TEXT, NATIVE]), body=bodies)
 def test_whatever_is_asked_is_answered_or_refused(version: str, path: str, body: object) -> None:
     raw = json.dumps(body).encode()

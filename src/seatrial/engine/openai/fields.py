@@ -128,11 +128,8 @@ def _response_format(value: Any) -> Any:
 
 
 def _stream_options(value: Any) -> Any:
-    return {
-        name: optional(boolean)(mapping(value).get(name))
-        for name in ("include_usage", "continuous_usage_stats")
-        if value.get(name) is not None
-    }
+    given = {name: mapping(value).get(name) for name in ("include_usage", "continuous_usage_stats")}
+    return {name: boolean(one) for name, one in given.items() if one is not None}
 
 
 _BOTH: Mapping[str, Reader] = {
