@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from seatrial.engine.openai.encoding import usage_of
+from seatrial.engine.openai.plan import Plan, Usage
+from seatrial.engine.release import Release
+
 from .served import HELLO, RELEASES, Served
 
 CHAT, TEXT, NATIVE = "/v1/chat/completions", "/v1/completions", "/generate"
@@ -143,3 +147,17 @@ def test_greedy_answers_are_equal_and_seeds_tell_apart() -> None:
     assert said(temperature=0, n=2) == said(temperature=0, seed=5)
     assert said(seed=5) == said(seed=5) != said(seed=6)
     assert said(seed=5, n=2) != said(seed=5)
+
+
+@pytest.mark.parametrize("version", RELEASES)
+@pytest.mark.parametrize("kind", ["reasoning", "content"])
+@pytest.mark.parametrize("path", [CHAT, TEXT])
+def test_usage_on_an_event_is_what_it_is_at_the_end(version: str, path: str, kind: str) -> None:
+    """It is written by another way, since it is written for each token."""
+    plan = Served(version).ask("POST", path, {"model": "m", "messages": QUESTION, "prompt": "x"})
+    assert isinstance(plan, Plan)
+    for usage in (Usage(7, 1, 0), Usage(7, 12, 3), Usage(100000, 123456, 100003)):
+        event = json.loads(plan.encoder.piece(0, kind, b"x", usage).removeprefix(b"data: "))
+        release = Release(version)
+        assert event["usage"] == usage_of(release, usage, cache_report=False, chat=path == CHAT)
+        assert list(event["usage"]) == list(usage_of(release, usage, cache_report=False, chat=path == CHAT))

@@ -118,7 +118,8 @@ def test_tools(client: OpenAI, version: str) -> None:
     asked: list[Any] = [{"role": "user", "content": "How is the weather in Beijing?"}]
     told = client.chat.completions.create(model="m", messages=asked, tools=TOOLS).choices[0]
     assert told.finish_reason == "tool_calls"
-    call: Any = (told.message.tool_calls or [None])[0]
+    calls: Any = told.message.tool_calls
+    call = calls[0]
     assert json.loads(call.function.arguments) == {"city": "text", "days": 1}
     asked += [told.message, {"role": "tool", "tool_call_id": call.id, "content": "7 degrees"}]
     assert answered(client.chat.completions.create(model="m", messages=asked, tools=TOOLS).choices[0].message) == "7 degrees"  # fmt: skip

@@ -32,6 +32,8 @@ _REPEAT = re.compile(
     r"(?:repeat exactly|repeat after me|say exactly|\becho\b|请重复)[^:：\n]{0,40}[:：]\s*(.+)",
     re.IGNORECASE | re.DOTALL,
 )
+_ASKS_TO_REPEAT = ("epeat exactly", "epeat after me", "ay exactly", "cho", "请重复")
+"""What is looked for first, since prompts can be long."""
 _OPERATIONS: Mapping[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -57,7 +59,7 @@ _CAPITAL = re.compile(rf"capital (?:city )?of ({'|'.join(_CAPITALS)})|({'|'.join
 
 def answer(prompt: str) -> str | None:
     """The right answer to a prompt; None to most."""
-    if (found := _REPEAT.search(prompt)) is not None:
+    if any(word in prompt for word in _ASKS_TO_REPEAT) and (found := _REPEAT.search(prompt)) is not None:
         return found[1].strip()
     if len(prompt) > _LONGEST:
         return None

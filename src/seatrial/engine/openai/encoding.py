@@ -1,6 +1,7 @@
 """Events and bodies of completions in the words of each release (sglang-server facts 4)."""
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -46,7 +47,9 @@ class Encoding:
         self._release, self.rid, self._model, self._cache_report = release, rid, model, cache_report
         self._offset = wall_offset_s
         self._created = int(time.time() + wall_offset_s)
+        self._next_second = self._created + 1 - wall_offset_s
         self._parts: dict[tuple[int, str], tuple[bytes, bytes, bytes]] = {}
+        self._around: tuple[bytes, bytes, bytes, bytes | None] | None = None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -79,7 +82,26 @@ class Encoding:
         before, after, nothing = parts
         if usage is None:
             return before + json_text + after + nothing
-        return before + json_text + after + b',"usage":' + compact(self._usage(usage, ended=False)) + b"}\n\n"
+        prompt, completion, reasoning, _ = usage
+        if self._around is None:
+            self._around = self._around_counts()
+        counts, between, end, detailed = self._around
+        told = counts % (prompt, prompt + completion, completion) + between
+        if detailed is None:
+            return before + json_text + after + told + end
+        told += b"%d" % reasoning + (detailed % reasoning if reasoning else b',"completion_tokens_details":null')
+        return before + json_text + after + told + end
+
+    def _around_counts(self) -> tuple[bytes, bytes, bytes, bytes | None]:
+        """Usage in the middle of a stream as bytes, since it is written for each token."""
+        whole = b',"usage":' + compact(self._usage(Usage(1, 2, 3), ended=False))
+        counts, comma, more = whole.partition(b',"prompt_tokens_details"')
+        ratio = re.sub(rb":\d+", b":%d", counts)
+        end = b"}\n\n"
+        if b'"reasoning_tokens":3' not in more:
+            return ratio, comma + more, end, None
+        between = comma + more.partition(b"3")[0]
+        return ratio, between, b"}" + end, b',"completion_tokens_details":{"reasoning_tokens":%d}'
 
     def _cut(self, event: bytes) -> tuple[bytes, bytes, bytes]:
         """An event's parts: before its text, behind it up to the usage, and what ends it without usage."""
@@ -88,11 +110,10 @@ class Encoding:
         return before, after[: -len(nothing)], nothing
 
     def _tick(self) -> None:
-        """Forget what was prepared for another second."""
-        now = int(time.time() + self._offset)
-        if now != self._created:
-            self._created = now
-            self._parts.clear()
+        """Forget what was prepared for the second that has passed."""
+        self._created = int(time.time() + self._offset)
+        self._next_second = self._created + 1 - self._offset
+        self._parts.clear()
 
 
 class ChatEncoding(Encoding):
@@ -135,7 +156,7 @@ class ChatEncoding(Encoding):
         return self._chunk(index, {"role": "assistant", "content": ""})
 
     def piece(self, index: int, kind: str, json_text: bytes, usage: Usage | None, /) -> bytes:
-        if self._ticking:
+        if self._ticking and time.time() >= self._next_second:
             self._tick()
         parts = self._parts.get((index, kind))
         return self._filled(parts or self._parts_of(index, kind), json_text, usage)
@@ -230,7 +251,7 @@ class TextEncoding(Encoding):
         return {"index": index, "text": text, "logprobs": None, "finish_reason": reason, "matched_stop": matched}
 
     def piece(self, index: int, _kind: str, json_text: bytes, usage: Usage | None, /) -> bytes:
-        if self._ticking:
+        if self._ticking and time.time() >= self._next_second:
             self._tick()
         parts = self._parts.get((index, ""))
         if parts is None:
