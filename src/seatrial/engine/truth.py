@@ -53,6 +53,17 @@ class Record:
     def tokens(self) -> int:
         return sum(one // _TOKENS for one in self.what if one % _TOKENS < TOKEN_KINDS)
 
+    @property
+    def all_tokens(self) -> int:
+        """Tokens that were generated, those among them that showed nothing or were sent as a whole."""
+        return sum(one // _TOKENS for one in self.what)
+
+    def token_times(self) -> Iterator[tuple[int, int]]:
+        """When tokens left, in microseconds after the receipt, and how many at a time."""
+        for at, one in zip(self.sent_us, self.what, strict=True):
+            if one >= _TOKENS:
+                yield at, one // _TOKENS
+
     def add(self, due_ns: int, sent_ns: int, code: int) -> None:
         """Note an event that was due, and handed to the kernel, at these times."""
         start = self.received_ns

@@ -1,0 +1,1 @@
+"""SGLang's metrics, by its names, in Prometheus' text format."""
