@@ -82,7 +82,8 @@ def test_experiments_pass_and_leave_nothing_changed(users: UsersCluster, tmp_pat
     assert writes == {NAMESPACE}
     users.settle()
     assert shape(users) == before
-    assert not_fine(judge(users, tmp_path / "after")) == {}
+    # Events still tell that groups were recreated, as they were: nothing else is left of it.
+    assert {*not_fine(judge(users, tmp_path / "after"))} <= {"LIF-07"}
 
 
 def test_without_the_rights_nothing_is_broken(users: UsersCluster, tmp_path: Path) -> None:
