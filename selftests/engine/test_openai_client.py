@@ -181,3 +181,46 @@ def test_a_client_that_goes_away_leaves_nothing_behind(client: OpenAI, address: 
         stream.close()
     told = client.chat.completions.create(model="m", messages=SUM)
     assert answered(told.choices[0].message) == "391"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_aborted_request_says_so(address: str, version: str, stream: bool) -> None:
+    if version not in NEWER:
+        pytest.skip("it has no /abort_request")
+    more: Any = {"ignore_eos": True, "rid": f"mine-{stream}"}
+
+    async def aborted() -> tuple[str | None, int]:
+        async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key=KEY, max_retries=0, timeout=20) as client:
+            options: Any = {"include_usage": True} if stream else openai.omit
+            asking = asyncio.create_task(
+                client.chat.completions.create(
+                    model="m", messages=SUM, max_tokens=4000, stream=stream, stream_options=options, extra_body=more
+                )
+            )
+            await asyncio.sleep(0.1)
+            await client.post("/../abort_request", body={"rid": f"mine-{stream}"}, cast_to=object)
+            told: Any = await asking
+            if not stream:
+                return told.choices[0].finish_reason, told.usage.completion_tokens
+            chunks = [chunk async for chunk in told]
+            return chunks[-2].choices[0].finish_reason, chunks[-1].usage.completion_tokens
+
+    reason, tokens = asyncio.run(aborted())
+    assert reason == "abort"
+    assert 0 < tokens < 4000
+
+
+def test_a_full_queue() -> None:
+    args = ["--max-queued-requests", "1", "--reasoning-parser", "deepseek-r1"]
+    more: Any = {"ignore_eos": True}
+
+    async def overrun(address: str) -> list[str]:
+        async with openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="x", max_retries=0, timeout=20) as client:
+            asked: Any = {"model": "m", "messages": SUM, "max_tokens": 300, "extra_body": more}
+            found = await asyncio.gather(
+                *(client.chat.completions.create(**asked) for _ in range(4)), return_exceptions=True
+            )
+            return sorted(type(one).__name__ for one in found)
+
+    with running("0.5.23", ["--ttft", "50ms", "--itl", "1ms", "--slots", "1"], args) as address:
+        assert asyncio.run(overrun(address)) == ["ChatCompletion"] * 2 + ["InternalServerError"] * 2

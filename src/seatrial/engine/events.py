@@ -158,6 +158,15 @@ def _runs(group: list[Piece]) -> Iterator[tuple[str, int, bytes]]:
         yield kind, count, text
 
 
+def broken_off(plan: Plan) -> Event:
+    """What ends the stream of a request that was aborted, as one event."""
+    told, usage, _ = tell(plan)
+    encoder = plan.encoder
+    ends = [encoder.finish(index, one.finish_reason, None) for index, one in enumerate(told)]
+    payload = b"".join((*ends, encoder.usage(usage) if plan.include_usage else b"", encoder.done()))
+    return Event(AT_ONCE, payload, _FINISH)
+
+
 def whole(plan: Plan) -> Event:
     """The answer of a request that does not stream, tied to its last token."""
     told, usage, longest = tell(plan)

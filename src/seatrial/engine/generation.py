@@ -58,6 +58,11 @@ class Generation:
         self._parked = False
         self._unsent: list[tuple[int, int]] = []
 
+    @property
+    def first_due_ns(self) -> int | None:
+        """When the first token was there; None where it never came."""
+        return self._schedule.due_ns(0)
+
     def start(self) -> None:
         """Begin: wait for the first event's time."""
         event = self._event
@@ -65,6 +70,24 @@ class Generation:
             self._finish()
             return
         self._wait(event)
+
+    def tokens_by(self, now_ns: int) -> int:
+        """Tokens that are there by a time."""
+        token = 0
+        while token < self.record.asked_tokens:
+            due = self._schedule.due_ns(token)
+            if due is None or due > now_ns:
+                break
+            token += 1
+        return token
+
+    def go_on(self, events: Iterator[Event], head: bytes) -> None:
+        """End with other events instead; `head` only if none was sent."""
+        self._events, self._event = events, next(events, None)
+        self._head = self._head and head
+        self._parked = False
+        if self._event is not None:
+            self._wait(self._event)
 
     def _wait(self, event: Event) -> None:
         due = self._due_of(event)

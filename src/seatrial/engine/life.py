@@ -18,6 +18,7 @@ from seatrial.engine.latency.scheduled import SetLatencies
 from seatrial.engine.launch import log as lines
 from seatrial.engine.launch.log import Log
 from seatrial.engine.launch.server_args import ServerArgs
+from seatrial.engine.metrics.sglang import Metrics
 from seatrial.engine.misbehaviour.spec import Spec
 from seatrial.engine.misbehaviour.switchboard import Switchboard
 from seatrial.engine.openai.app import Api
@@ -69,6 +70,7 @@ class Life:
         self._truth = Truth(settings.truth_events)
         self._draining = False
         draw = count(settings.output or _NATURAL)
+        self._metrics = Metrics(args, self.state) if args.on("enable_metrics") else None
         self._api = Api(
             args,
             self.state,
@@ -76,6 +78,8 @@ class Life:
             reasoning_share=settings.reasoning_share,
             seed=settings.seed,
             environment=os.environ,
+            metrics=self._metrics.render if self._metrics is not None else None,
+            abort=lambda rid, every: self._serving.abort(rid, every),
         )
         latencies = SetLatencies(settings.ttft, settings.itl, settings.slots)
         self._admission = SetTimes(latencies, args, self.state, settings.slots)
@@ -96,6 +100,7 @@ class Life:
             self._switchboard,
             max(self._settings.tokens_per_event, self._args.stream_interval),
             early_head=not self._args.release.since("0.5.10.post1"),
+            metrics=self._metrics,
         )
         self._admin = Admin(self._truth, self._switchboard, self._replies, self._befall)
         listener = Listener(loop, self._args.host, self._args.port, self._handle)

@@ -2,14 +2,17 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Protocol
 
 from seatrial.engine import events
+from seatrial.engine.answers.aborted import Aborted
 from seatrial.engine.generation import Generation, Schedule
 from seatrial.engine.http.connection import Answering, Connection
 from seatrial.engine.http.messages import Reply, Request, head
 from seatrial.engine.http.replies import Later, write
+from seatrial.engine.metrics.sglang import Metrics
 from seatrial.engine.misbehaviour import replies, streams
 from seatrial.engine.misbehaviour.answers import shortened
 from seatrial.engine.misbehaviour.spec import InvalidSpec, Spec, written
@@ -53,11 +56,14 @@ class Serving:
         switchboard: Switchboard,
         tokens_per_event: int,
         early_head: bool,
+        metrics: Metrics | None = None,
     ) -> None:
         """`early_head`: the status line leaves before the first token is there, as releases did."""
         self._api, self._admission, self._tokens, self._replies = api, admission, tokens, replies
         self._truth, self._state, self._switchboard = truth, state, switchboard
         self._per_event, self._early_head = tokens_per_event, early_head
+        self._metrics = metrics
+        self._running: dict[Generation, tuple[Request, Plan]] = {}
 
     def handle(self, connection: Connection, request: Request) -> Answering | None:
         """Begin to answer. Returns what is to hear of the connection's end."""
@@ -95,6 +101,7 @@ class Serving:
         self._state.running += 1
         source, opening, chunked = self._stream(request, plan, specs) if plan.stream else self._whole(plan, specs)
         generation = Generation(connection, source, schedule, record, self._tokens, opening, chunked, self._ended)
+        self._running[generation] = request, plan
         generation.start()
         return generation
 
@@ -119,15 +126,32 @@ class Serving:
         headers = [(b"content-length", length), (b"content-type", plan.content_type)]
         return streams.apply(iter(changed), cuts, stream), head(200, headers + _encoding(specs)), False
 
+    def abort(self, rid: str, every: bool) -> None:
+        """Break off the completion of an id, or all of them (sglang-server facts 3.4)."""
+        for generation, (request, plan) in list(self._running.items()):
+            if every or plan.rid == rid:
+                self._abort(generation, request, plan)
+
+    def _abort(self, generation: Generation, request: Request, plan: Plan) -> None:
+        now = time.monotonic_ns()
+        there = generation.tokens_by(now)
+        plan = replace(plan, answers=tuple(Aborted(answer, there) for answer in plan.answers))
+        event = events.broken_off(plan) if plan.stream else events.whole(plan)
+        opening = self._stream(request, plan, ())[1] if plan.stream else self._whole(plan, ())[1]
+        generation.go_on(iter((event._replace(token=events.AT_ONCE, after_ns=now - request.received_ns),)), opening)
+
     def _tokens_per_event(self, specs: tuple[Spec, ...]) -> int:
         return next((spec.count for spec in specs if spec.name == "tokens-per-event"), self._per_event)
 
     def _ended(self, generation: Generation, outcome: str) -> None:
         generation.record.end(outcome or "complete", time.monotonic_ns())
         self._truth.ended(generation.record)
+        self._running.pop(generation, None)
         self._state.running -= 1
         self._state.served += 1
         self._admission.ended(generation)
+        if self._metrics is not None:
+            self._metrics.finished(generation.record, generation.first_due_ns)
 
 
 def _length(plan: Plan) -> int:

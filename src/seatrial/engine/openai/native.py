@@ -67,6 +67,7 @@ class NativeEncoding:
         self._release, self.rid, self._deltas, self._batched = release, rid, deltas, batched
         self._began = time.monotonic()
         self._texts: dict[int, bytes] = {}
+        self._counts: dict[int, Usage] = {}
 
     def role(self, _index: int, /) -> bytes:
         return b""
@@ -82,7 +83,10 @@ class NativeEncoding:
     def _event(self, index: int, json_text: bytes, usage: Usage | None, ended: Any) -> bytes:
         if not self._deltas:
             json_text = self._texts[index] = self._texts.get(index, b"") + json_text
-        told = self._info(usage or Usage(0, 0), ended)
+        if usage is None:
+            usage = self._counts.get(index, Usage(0, 0))
+        self._counts[index] = usage
+        told = self._info(usage, ended)
         if ended is not None:
             told["e2e_latency"] = time.monotonic() - self._began
         info = compact(told)
@@ -96,8 +100,8 @@ class NativeEncoding:
         info |= {"completion_tokens": usage.completion, "cached_tokens": usage.cached}
         if ended is not None:
             reason, matched = ended
-            more = {"length": usage.completion} if reason == "length" else {"matched": matched}
-            info["finish_reason"] = {"type": reason, **more}
+            more: dict[str, dict[str, Any]] = {"length": {"length": usage.completion}, "abort": {"message": "Aborted"}}
+            info["finish_reason"] = {"type": reason, **more.get(reason, {"matched": matched})}
         return info
 
     def finish(self, index: int, reason: str, matched_stop: int | str | None) -> bytes:
