@@ -65,6 +65,6 @@ def test_a_header_is_for_one_request_and_not_for_the_process() -> None:
 def test_every_kind_can_be_parsed() -> None:
     values = {"wrong-model": "x", "status": "500", "reasoning-share": "0.5"}
     for name, kind in KINDS.items():
-        count = kind.read is not None and name in ("tokens-per-event", "short", "exit")
+        count = kind.read is not None and name in ("tokens-per-event", "short", "exit", "stop-loading")
         value = values.get(name, "3" if count else "1s") if kind.read is not None else None
         assert parse(name if value is None else f"{name}={value}")[0].name == name

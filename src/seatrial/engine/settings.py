@@ -8,6 +8,7 @@ from typing import Any
 from seatrial.engine.durations import nanoseconds
 from seatrial.engine.latency.distributions import count, time_ns
 from seatrial.engine.misbehaviour.spec import Spec, parse
+from seatrial.engine.numbers import share, whole
 
 PREFIX = "SEATRIAL_ENGINE_"
 """Of the environment variables that the rehearsal sets on pods."""
@@ -18,14 +19,8 @@ class InvalidSetting(ValueError):
     """A setting that cannot be; the message is one line for the user."""
 
 
-def _count(text: str) -> int:
-    if not text.strip().isdigit():
-        raise ValueError(f"{text!r} is no whole number")
-    return int(text)
-
-
 def _several(text: str) -> int:
-    if (number := _count(text)) < 1:
+    if (number := whole(text)) < 1:
         raise ValueError(f"{text!r}: at least 1 is needed")
     return number
 
@@ -38,16 +33,6 @@ def _time(text: str) -> str:
 def _tokens(text: str) -> str:
     count(text)
     return text
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise ValueError(f"{text!r} is no share; write a number from 0 to 1")
-    return share
 
 
 def _switch(text: str) -> bool:
@@ -66,16 +51,16 @@ class Settings:
     itl: str = setting("10ms", _time, "time between two tokens, in the same forms", "TIME")
     slots: int | None = setting(None, _several, "requests served at a time; more wait", "COUNT")
     output: str = setting("", _tokens, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
-    reasoning_share: float = setting(0.5, _share, "part of an answer's tokens that is reasoning", "SHARE")
+    reasoning_share: float = setting(0.5, share, "part of an answer's tokens that is reasoning", "SHARE")
     tokens_per_event: int = setting(1, _several, "tokens that one event of a stream carries", "COUNT")
     load_time_ns: int = setting(0, nanoseconds, "time to load the weights", "TIME")
     warmup_time_ns: int = setting(0, nanoseconds, "time from the open port to readiness", "TIME")
     download_time_ns: int = setting(0, nanoseconds, "time that a download of the model takes", "TIME")
-    gpus: int | None = setting(None, _count, "GPUs that this pod was promised", "COUNT")
-    seed: int = setting(0, _count, "seed of everything that is drawn", "NUMBER")
+    gpus: int | None = setting(None, whole, "GPUs that this pod was promised", "COUNT")
+    seed: int = setting(0, whole, "seed of everything that is drawn", "NUMBER")
     misbehave: tuple[Spec, ...] = setting((), parse, "what goes wrong on purpose: stall=1s@50; status=503/4", "SPEC")
-    truth_events: int = setting(4_000_000, _count, "events that /truth remembers at most", "COUNT")
-    core: int | None = setting(None, _count, "processor core to stay on, to measure against", "NUMBER")
+    truth_events: int = setting(4_000_000, whole, "events that /truth remembers at most", "COUNT")
+    core: int | None = setting(None, whole, "processor core to stay on, to measure against", "NUMBER")
     realtime: bool = setting(False, _switch, "ask for real-time priority, to measure against")
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from seatrial.engine.durations import nanoseconds
+from seatrial.engine.numbers import share
 
 
 def _text(text: str) -> str:
@@ -27,16 +28,6 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 1_000_000:
         raise ValueError(f"{text!r} is no number from 1 to 1000000")
     return int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise ValueError(f"{text!r} is no share from 0 to 1")
-    return share
 
 
 def _step(text: str) -> int:
@@ -59,7 +50,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "reasoning-share": Kind("part of an answer's tokens that is reasoning", _share),
+    "reasoning-share": Kind("part of an answer's tokens that is reasoning", share),
     "role-first": Kind("the role event leaves at once, long before the first token"),
     "tokens-per-event": Kind("tokens that one event carries", _count),
     "stall": Kind("a pause in the stream", nanoseconds, at=True),
