@@ -74,7 +74,7 @@ class Generation:
     def tokens_by(self, now_ns: int) -> int:
         """Tokens that are there by a time."""
         token = 0
-        while token < self.record.asked_tokens:
+        while token < (self.record.asked_tokens or 0):
             due = self._schedule.due_ns(token)
             if due is None or due > now_ns:
                 break
