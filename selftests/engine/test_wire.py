@@ -37,7 +37,7 @@ def conversation(port: int, *parts: bytes, until: bytes) -> bytes:
 
 def chunks(body: bytes) -> list[bytes]:
     """The chunks of a body, the last one left out."""
-    found = []
+    found: list[bytes] = []
     while True:
         size, _, rest = body.partition(b"\r\n")
         length = int(size, 16)
