@@ -14,7 +14,7 @@ from typing import Protocol
 
 _TURN_NS = 3_000_000
 """How long due things may be called in one go before sockets are read again."""
-_WAKE_NS = 30_000
+_WAKE_NS = 100_000
 """About what the loop needs to come here and back."""
 _LONGEST_REST_NS = 1_000_000
 _BATCH = 32
