@@ -3,7 +3,7 @@
 They are worked out from what was really sent, when a request ends: counters of the real one grow then, too.
 """
 
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from seatrial.engine.launch.server_args import ServerArgs
 from seatrial.engine.metrics.registry import Histogram, Value
@@ -106,5 +106,6 @@ class Metrics:
         }
         for name, gauge in self._gauges.items():
             gauge.set(self._scheduler, values[name])
-        all_metrics = [*self._gauges.values(), *self._counters.values(), self._ttft, self._itl, self._e2e, self._tpot]
-        return "".join(line for metric in all_metrics for line in metric.lines()).encode()
+        values_told = chain(*(one.lines() for one in (*self._gauges.values(), *self._counters.values())))
+        histograms = chain(*(one.lines() for one in (self._ttft, self._itl, self._e2e, self._tpot)))
+        return "".join((*values_told, *histograms)).encode()
