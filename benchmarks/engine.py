@@ -128,9 +128,10 @@ def main() -> None:
             p50, p99 = (statistics.median(getattr(run, name) for run in runs) for name in ("p50", "p99"))
             goals = GOALS.get(streams, (None, None))
             memory = max(run.memory_mb for run in runs)
+            bound = MEMORY_GOAL_MB if streams == 1024 else None
             print(
                 f"{streams} streams x 100 tokens/s: error p50 {p50:.2f} ms{verdict(p50, goals[0])}, p99 {p99:.2f} ms"
-                f"{verdict(p99, goals[1])}; {memory:.0f} MB{verdict(memory, MEMORY_GOAL_MB if streams == 1024 else None)}",
+                f"{verdict(p99, goals[1])}; {memory:.0f} MB{verdict(memory, bound)}",
                 flush=True,
             )
         most = statistics.median(
