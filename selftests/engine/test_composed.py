@@ -140,3 +140,14 @@ json_values = st.recursive(
 @given(schema=st.dictionaries(st.sampled_from(["type", "items", "properties", "$ref", "anyOf", "enum"]), json_values))
 def test_any_schema_gives_json(schema: dict[str, object]) -> None:
     structured.instance(schema)
+
+
+def test_another_share_of_reasoning() -> None:
+    answer = Composed(Wanted(seed=1, natural=100, limit=1000, reasoning_share=0.5))
+    told = {}
+    for share in (0.0, 0.1, 0.9):
+        kinds = [piece.kind for piece in answer.with_reasoning(share).pieces()]
+        told[share] = kinds.count("reasoning") / len(kinds)
+    assert told[0.0] == 0
+    assert told[0.1] == pytest.approx(0.1, abs=0.03)
+    assert told[0.9] == pytest.approx(0.9, abs=0.03)

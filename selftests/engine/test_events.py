@@ -6,7 +6,7 @@ import pytest
 
 from seatrial.engine import events
 from seatrial.engine.misbehaviour import streams
-from seatrial.engine.misbehaviour.answers import shortened
+from seatrial.engine.misbehaviour.answers import changed
 from seatrial.engine.misbehaviour.spec import parse
 from seatrial.engine.openai.plan import Plan
 from seatrial.engine.truth import KINDS
@@ -16,7 +16,7 @@ from .made import Plain, Words, plan
 
 def told(plan: Plan, per_event: int = 1, misbehave: str = "") -> list[events.Event]:
     specs = parse(misbehave)
-    found = events.stream(shortened(plan, specs), per_event)
+    found = events.stream(changed(plan, specs), per_event)
     stream = streams.Stream(max(answer.length for answer in plan.answers), plan.encoder, streaming=True)
     return list(streams.apply(found, specs, stream))
 

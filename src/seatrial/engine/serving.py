@@ -14,7 +14,7 @@ from seatrial.engine.http.messages import Reply, Request, head
 from seatrial.engine.http.replies import Later, write
 from seatrial.engine.metrics.sglang import Metrics
 from seatrial.engine.misbehaviour import replies, streams
-from seatrial.engine.misbehaviour.answers import shortened
+from seatrial.engine.misbehaviour.answers import changed
 from seatrial.engine.misbehaviour.spec import InvalidSpec, Spec, written
 from seatrial.engine.misbehaviour.switchboard import HEADER, Switchboard
 from seatrial.engine.openai.plan import Plan
@@ -76,7 +76,7 @@ class Serving:
             return self._reply(connection, request, replies.unreadable(str(error)))
         if specs and (refusal := replies.reply(specs, found.stream)) is not None:
             return self._reply(connection, request, refusal)
-        return self._plan(connection, request, shortened(found, specs) if specs else found, specs)
+        return self._plan(connection, request, changed(found, specs) if specs else found, specs)
 
     # Answers that are known.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from seatrial.engine.answers import tokens
@@ -57,6 +57,10 @@ class Composed:
     def tool(self) -> tuple[str, str] | None:
         """Name and arguments of the tool call that it is."""
         return self._wanted.tool
+
+    def with_reasoning(self, share: float) -> "Composed":
+        """The same answer with another share of reasoning."""
+        return Composed(replace(self._wanted, reasoning_share=share))
 
     def pieces(self) -> Iterator[Piece]:
         """All parts are chained in C: this is asked for each token of each stream."""
