@@ -406,7 +406,7 @@ def image_changed_on_the_cluster(users: UsersCluster) -> Iterator[None]:
     yield from _with_image(users, lambda: users.settle())
 
 
-@fault("GRP-13", "ADM-06", "GRP-01")
+@fault("GRP-13", "ADM-06", "GRP-01", "HWG-01")
 def rollout_stuck(users: UsersCluster) -> Iterator[None]:
     """Every node is cordoned: pods of a former rollout may still hold one that would be free in a moment."""
     names = [node.name for node in _gpu_nodes(users)]
