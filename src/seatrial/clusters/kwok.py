@@ -318,6 +318,8 @@ class Kwok:
                 _arguments(
                     "kube-controller-manager", {"controllers": "*,-ttl-controller", "pvclaimbinder-sync-period": "2s"}
                 ),
+                # Now and then a pod is not told that its claim has been bound, and is tried again only after this time.
+                _arguments("kube-scheduler", {"pod-max-in-unschedulable-pods-duration": "5s"}),
                 # The last of two equal flags counts; kwokctl itself says that all nodes are managed.
                 _arguments(
                     "kwok-controller",
