@@ -33,6 +33,9 @@ class Plain:
         counted = b"" if usage is None else b" so far %d" % usage.completion
         return b"data: %s %d%s%s\n\n" % (kind.encode(), index, json_text, counted)
 
+    def around(self, index: int, kind: str) -> tuple[bytes, bytes] | None:
+        return b"data: %s %d" % (kind.encode(), index), b"\n\n"
+
     def finish(self, index: int, reason: str, matched_stop: int | str | None) -> bytes:
         return b'data: "finish_reason":"%s" %d\n\n' % (reason.encode(), index)
 

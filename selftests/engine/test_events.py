@@ -135,3 +135,17 @@ def test_an_answer_as_a_whole() -> None:
     assert b'"completion_tokens":6' in payload
     without = streams.apply(iter((event,)), parse("no-usage"), stream)
     assert next(without).payload.endswith(b'length"}')
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_run_has_the_bytes_of_its_events(chunked: bool) -> None:
+    run = events.Run(4, b"data: <", [b"a", b"bcd", b""], b">\n\n", 1)
+    plain = [b"data: <a>\n\n", b"data: <bcd>\n\n", b"data: <>\n\n"]
+    assert [(event.token, event.payload) for event in run.events()] == list(enumerate(plain, 4))
+    framed = [b"%x\r\n%b\r\n" % (len(one), one) for one in plain]
+    assert run.payloads(chunked) == (framed if chunked else plain)
+
+
+def test_a_run_ends_where_the_kind_changes_and_has_a_bound() -> None:
+    found = [item for item in events.runs(plan(Words(200, reasoning=100)), 1) if isinstance(item, events.Run)]
+    assert [(run.token, len(run.texts)) for run in found] == [(0, 64), (64, 36), (100, 28), (128, 64), (192, 8)]

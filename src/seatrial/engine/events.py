@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from seatrial.engine.answers.answer import Answer, Piece
 from seatrial.engine.openai.plan import Plan, Told, Usage
 from seatrial.engine.truth import what
 
 
+@final
 class Event(NamedTuple):
     """Bytes that leave when token `token` (from 0) of the request is there, and `after_ns` have passed since."""
 
@@ -21,6 +22,34 @@ class Event(NamedTuple):
     """What becomes of the connection after it: `truncate`, `reset` or `silence`; empty for nothing."""
 
 
+@final
+class Run(NamedTuple):
+    """Events of neighbouring tokens, one token each, that differ in nothing but their text."""
+
+    token: int
+    """Of the first event; the next one has the next token."""
+    before: bytes
+    texts: list[bytes]
+    after: bytes
+    code: int
+
+    def payloads(self, chunked: bool) -> list[bytes]:
+        """The events' bytes, each in a chunk of HTTP's if asked for."""
+        before, after = self.before, self.after
+        if not chunked:
+            return [before + text + after for text in self.texts]
+        around = len(before) + len(after)
+        heads = {size: b"%x\r\n%b" % (around + size, before) for size in set(map(len, self.texts))}
+        after += b"\r\n"
+        return [heads[len(text)] + text + after for text in self.texts]
+
+    def events(self) -> Iterator[Event]:
+        """The same, one by one."""
+        for token, payload in enumerate(self.payloads(chunked=False), self.token):
+            yield Event(token, payload, self.code)
+
+
+_LONGEST_RUN = 64
 AT_ONCE = -1
 """The token of an event that waits for none: it leaves when the request has come."""
 _ROLE, _FINISH, _USAGE, _DONE, _BODY = what("role"), what("finish"), what("usage"), what("done"), what("body")
@@ -28,41 +57,68 @@ _ROLE, _FINISH, _USAGE, _DONE, _BODY = what("role"), what("finish"), what("usage
 
 def stream(plan: Plan, per_event: int) -> Iterator[Event]:
     """The events of a stream. Raises nothing: whatever can be wrong with a request was found before."""
+    for item in runs(plan, per_event):
+        if isinstance(item, Run):
+            yield from item.events()
+        else:
+            yield item
+
+
+def runs(plan: Plan, per_event: int) -> Iterator[Event | Run]:
+    """The same stream with runs in it, which cost less."""
     if per_event == 1 and len(plan.answers) == 1:
         return _single(plan)
     return _general(plan, per_event)
 
 
-def _single(plan: Plan) -> Iterator[Event]:
+def _single(plan: Plan) -> Iterator[Event | Run]:
     """One choice, one token an event: what is measured against, so it is written for speed."""
     encoder, answer = plan.encoder, plan.answers[0]
     codes = {kind: what(kind, 1) for kind in ("reasoning", "content", "tool")}
-    encode, continuous = encoder.piece, plan.continuous_usage
-    source = answer.pieces()
     token = reasoning = silent = 0
     if opening := encoder.role(0):
         yield Event(0, opening, _ROLE)
-    piece = next(source, None)
-    while piece is not None:
-        kind, text, escaped = piece
-        following = next(source, None)
-        if kind == "reasoning":
-            reasoning += 1
-        if text or (following is None and plan.last is not None):
-            usage = Usage(plan.prompt_tokens, token + 1, reasoning) if continuous else None
-            if following is None and plan.last is not None:
-                payload = plan.last(0, kind, escaped, usage, answer.finish_reason, answer.matched_stop)
+    for block, ends in _blocks(answer.pieces()):
+        at, size = 0, len(block)
+        joined = size - 1 if ends and plan.last is not None else size
+        """The place in the block of the event that also says how the choice ended."""
+        while at < size:
+            kind, text, escaped = block[at]
+            parts = encoder.around(0, kind) if text and not silent and not plan.continuous_usage else None
+            if parts is not None and at < joined:
+                end = _end_of_alike(block, at, joined)
+                yield Run(token, parts[0], [piece.json for piece in block[at:end]], parts[1], codes[kind])
+                reasoning += end - at if kind == "reasoning" else 0
+                token, at = token + end - at, end
+                continue
+            reasoning += kind == "reasoning"
+            if text or at == joined:
+                usage = Usage(plan.prompt_tokens, token + 1, reasoning) if plan.continuous_usage else None
+                if at == joined and plan.last is not None:
+                    payload = plan.last(0, kind, escaped, usage, answer.finish_reason, answer.matched_stop)
+                else:
+                    payload = encoder.piece(0, kind, escaped, usage)
+                yield Event(token, payload, what(kind, 1 + silent))
+                silent = 0
             else:
-                payload = encode(0, kind, escaped, usage)
-            code = codes[kind] if not silent else what(kind, 1 + silent)
-            silent = 0
-            yield Event(token, payload, code)
-        else:
-            silent += 1
-        piece = following
-        token += 1
+                silent += 1
+            token, at = token + 1, at + 1
     unfinished = [answer] if plan.last is None or not token else []
     yield from _ending(plan, unfinished, max(token - 1, 0), Usage(plan.prompt_tokens, token, reasoning))
+
+
+def _end_of_alike(block: list[Piece], start: int, end: int) -> int:
+    kind = block[start].kind
+    return next((at for at in range(start, end) if block[at].kind != kind or not block[at].text), end)
+
+
+def _blocks(source: Iterator[Piece]) -> Iterator[tuple[list[Piece], bool]]:
+    """Pieces, so many at a time, and whether they are the last."""
+    block = list(islice(source, _LONGEST_RUN))
+    while block:
+        following = list(islice(source, _LONGEST_RUN))
+        yield block, not following
+        block = following
 
 
 def _general(plan: Plan, per_event: int) -> Iterator[Event]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from seatrial.engine.events import Event
+from seatrial.engine.events import Event, Run
 from seatrial.engine.http.connection import Connection
 from seatrial.engine.http.messages import LAST_CHUNK
 from seatrial.engine.pacer import Pacer
@@ -26,6 +26,7 @@ class Generation:
     """Sends the events of one request. Both a thing that the pacer calls and what answers a connection."""
 
     __slots__ = (
+        "_at",
         "_chunked",
         "_connection",
         "_ended",
@@ -34,6 +35,7 @@ class Generation:
         "_head",
         "_pacer",
         "_parked",
+        "_payloads",
         "_schedule",
         "_unsent",
         "record",
@@ -42,7 +44,7 @@ class Generation:
     def __init__(
         self,
         connection: Connection,
-        events: Iterator[Event],
+        events: Iterator[Event | Run],
         schedule: Schedule,
         record: Record,
         pacer: Pacer,
@@ -54,8 +56,11 @@ class Generation:
         self._connection, self._events, self._schedule = connection, events, schedule
         self.record, self._pacer, self._head, self._chunked = record, pacer, head, chunked
         self._ended: Callable[[Generation, str], None] | None = ended
-        self._event = next(events, None)
         self._parked = False
+        self._payloads: list[bytes] = []
+        self._at = 0
+        """The place of the next event in a run, whose bytes are ready."""
+        self._event = self._next()
         self._unsent: list[tuple[int, int]] = []
 
     @property
@@ -81,22 +86,32 @@ class Generation:
             token += 1
         return token
 
-    def go_on(self, events: Iterator[Event], head: bytes) -> None:
+    def go_on(self, events: Iterator[Event | Run], head: bytes) -> None:
         """End with other events instead; `head` only if none was sent."""
-        self._events, self._event = events, next(events, None)
+        self._events = events
+        self._event = self._next()
         self._head = self._head and head
         self._parked = False
         if self._event is not None:
             self._wait(self._event)
 
-    def _wait(self, event: Event) -> None:
+    def _next(self) -> Event | Run | None:
+        """The next event, or the next run of events, of which the first is next."""
+        item = next(self._events, None)
+        if type(item) is Run:
+            self._payloads, self._at = item.payloads(self._chunked), 0
+        return item
+
+    def _wait(self, event: Event | Run) -> None:
         due = self._due_of(event)
         if due is None:
             self._parked = True
         else:
             self._pacer.at(due, self)
 
-    def _due_of(self, event: Event) -> int | None:
+    def _due_of(self, event: Event | Run) -> int | None:
+        if type(event) is Run:
+            return self._schedule.due_ns(event.token + self._at)
         if event.token < 0:
             return self.record.received_ns + event.after_ns
         due = self._schedule.due_ns(event.token)
@@ -110,8 +125,7 @@ class Generation:
         if connection.blocked:
             self._parked = True  # until the client has read what was sent before
             return None
-        payload = event.payload
-        data = b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked and payload else payload
+        data = self._payloads[self._at] if type(event) is Run else self._framed(event)
         if self._head:
             data, self._head = self._head + data, b""
         sent = connection.write(data)
@@ -122,19 +136,34 @@ class Generation:
             self.record.add(due_ns, now, event.code)
         else:
             self._unsent.append((due_ns, event.code))
-        if event.ending:
+        if type(event) is Event and event.ending:
             self._break_off(event.ending)
             return None
-        event = self._event = next(self._events, None)
-        if event is None:
-            if sent:
-                self._finish()
-            return None
-        following = self._due_of(event)
+        following = self._advance(event)
         if following is None:
-            self._parked = True
+            if self._event is None and sent:
+                self._finish()
         elif following <= now and sent:
             return self._catch_up(following, now)
+        return following
+
+    def _framed(self, event: Event) -> bytes:
+        payload = event.payload
+        return b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked and payload else payload
+
+    def _advance(self, event: Event | Run) -> int | None:
+        """Go to the event behind this one. Returns when it is due; None, and it is parked, if that is not known."""
+        if type(event) is Run:
+            at = self._at = self._at + 1
+            if at < len(self._payloads):
+                following = self._schedule.due_ns(event.token + at)
+                self._parked = following is None
+                return following
+        found = self._event = self._next()
+        if found is None:
+            return None
+        following = self._due_of(found)
+        self._parked = following is None
         return following
 
     def _catch_up(self, due_ns: int, now: int) -> int | None:
@@ -142,17 +171,21 @@ class Generation:
         parts: list[bytes] = []
         told: list[tuple[int, int]] = []
         event, following = self._event, due_ns
-        while event is not None and following <= now and not event.ending and len(parts) < _MOST_AT_ONCE:
-            payload = event.payload
-            parts.append(b"%x\r\n%b\r\n" % (len(payload), payload) if self._chunked and payload else payload)
+        while event is not None and len(parts) < _MOST_AT_ONCE:
+            if type(event) is Run:
+                parts.append(self._payloads[self._at])
+            elif event.ending:
+                break
+            else:
+                parts.append(self._framed(event))
             told.append((following, event.code))
-            event = self._event = next(self._events, None)
-            if event is not None:
-                due = self._due_of(event)
-                if due is None:
-                    self._parked = True
-                    break
-                following = due
+            due = self._advance(event)
+            event = self._event
+            if due is None:
+                break
+            following = due
+            if following > now:
+                break
         if event is None and self._chunked:
             parts.append(LAST_CHUNK)
             self._chunked = False  # the body has ended
@@ -162,9 +195,7 @@ class Generation:
         if not sent:
             self._unsent += told
         else:
-            stamp, add = time.monotonic_ns(), self.record.add
-            for due, code in told:
-                add(due, stamp, code)
+            self.record.add_all(told, time.monotonic_ns())
             if event is None:
                 self._finish()
         return None if event is None or self._parked else following

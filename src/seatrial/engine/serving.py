@@ -107,13 +107,16 @@ class Serving:
 
     def _stream(
         self, request: Request, plan: Plan, specs: tuple[Spec, ...]
-    ) -> tuple[Iterator[events.Event], bytes, bool]:
+    ) -> tuple[Iterator[events.Event | events.Run], bytes, bool]:
         chunked = request.version != "1.0"
-        source = events.stream(plan, self._tokens_per_event(specs))
-        if self._early_head:
-            source = chain((events.Event(events.AT_ONCE, b"", what("head")),), source)
+        per_event = self._tokens_per_event(specs)
+        head_first = [events.Event(events.AT_ONCE, b"", what("head"))] if self._early_head else []
+        source: Iterator[events.Event | events.Run]
         if specs:
-            source = streams.apply(source, specs, streams.Stream(_length(plan), plan.encoder, streaming=True))
+            stream = streams.Stream(_length(plan), plan.encoder, streaming=True)
+            source = streams.apply(chain(head_first, events.stream(plan, per_event)), specs, stream)
+        else:
+            source = chain(head_first, events.runs(plan, per_event))
         headers = [*_STREAM] if chunked else [*_STREAM[:1]]
         return source, head(200, headers + _encoding(specs) + _closing(request)), chunked
 

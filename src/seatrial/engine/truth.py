@@ -74,6 +74,11 @@ class Record:
         self.sent_us.append(sent)
         self.what.append(code)
 
+    def add_all(self, told: Sequence[tuple[int, int]], sent_ns: int) -> None:
+        """Note events that left together: when each was due, and what it was."""
+        for due_ns, code in told:
+            self.add(due_ns, sent_ns, code)
+
     def end(self, outcome: str, now_ns: int) -> None:
         if not self.ended_ns:
             self.outcome, self.ended_ns = outcome, now_ns

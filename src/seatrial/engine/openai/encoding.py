@@ -161,6 +161,12 @@ class ChatEncoding(Encoding):
         parts = self._parts.get((index, kind))
         return self._filled(parts or self._parts_of(index, kind), json_text, usage)
 
+    def around(self, index: int, kind: str, /) -> tuple[bytes, bytes] | None:
+        if self._ticking or kind == "tool":
+            return None
+        before, after, nothing = self._parts.get((index, kind)) or self._parts_of(index, kind)
+        return before, after + nothing
+
     def _parts_of(self, index: int, kind: str) -> tuple[bytes, bytes, bytes]:
         if kind == "tool":
             return self._cut(
@@ -253,10 +259,17 @@ class TextEncoding(Encoding):
     def piece(self, index: int, _kind: str, json_text: bytes, usage: Usage | None, /) -> bytes:
         if self._ticking and time.time() >= self._next_second:
             self._tick()
-        parts = self._parts.get((index, ""))
-        if parts is None:
-            parts = self._parts[index, ""] = self._cut(self._event([self._choice(index, _TEXT, None)]))
-        return self._filled(parts, json_text, usage)
+        return self._filled(self._parts.get((index, "")) or self._parts_of(index), json_text, usage)
+
+    def around(self, index: int, _kind: str, /) -> tuple[bytes, bytes] | None:
+        if self._ticking:
+            return None
+        before, after, nothing = self._parts.get((index, "")) or self._parts_of(index)
+        return before, after + nothing
+
+    def _parts_of(self, index: int) -> tuple[bytes, bytes, bytes]:
+        parts = self._parts[index, ""] = self._cut(self._event([self._choice(index, _TEXT, None)]))
+        return parts
 
     def last(
         self, index: int, _kind: str, json_text: bytes, usage: Usage | None, reason: str, matched: int | str | None

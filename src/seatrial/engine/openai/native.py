@@ -75,6 +75,9 @@ class NativeEncoding:
     def piece(self, index: int, _kind: str, json_text: bytes, usage: Usage | None, /) -> bytes:
         return self._event(index, json_text, usage, None)
 
+    def around(self, _index: int, _kind: str, /) -> None:
+        """Each event counts its tokens."""
+
     def last(
         self, index: int, _kind: str, json_text: bytes, usage: Usage | None, reason: str, matched: int | str | None
     ) -> bytes:

@@ -30,6 +30,10 @@ class Encoder(Protocol):
         """A token event; `json_text` is escaped for JSON; `usage` so far where it is asked for on each event."""
         ...
 
+    def around(self, index: int, kind: str, /) -> tuple[bytes, bytes] | None:
+        """What stands before and behind the text of token events without usage; None where it is never the same."""
+        ...
+
     def finish(self, index: int, reason: str, matched_stop: int | str | None) -> bytes:
         """The event that ends a choice; empty where the last token event says it."""
         ...
