@@ -1,7 +1,7 @@
 """A completion on its way to the client: each event at its time, and a note of when it really left."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from seatrial.engine.events import Event, Run
@@ -14,11 +14,19 @@ _MOST_AT_ONCE = 64
 """Events in one write."""
 
 
+Told = tuple[Sequence[int], int]
+"""Due times of events of one kind, and what they are (`truth.what`)."""
+
+
 class Schedule(Protocol):
     """When the tokens of one request are there."""
 
     def due_ns(self, token: int) -> int | None:
         """The absolute time of a token, counted from 0; None while a batch has not come to it."""
+        ...
+
+    def due_by(self, token: int, now_ns: int, most: int) -> Sequence[int]:
+        """The times of a token and of those behind it, as far as they are due, so many at most."""
         ...
 
 
@@ -61,7 +69,7 @@ class Generation:
         self._at = 0
         """The place of the next event in a run, whose bytes are ready."""
         self._event = self._next()
-        self._unsent: list[tuple[int, int]] = []
+        self._unsent: list[Told] = []
 
     @property
     def first_due_ns(self) -> int | None:
@@ -125,27 +133,46 @@ class Generation:
         if connection.blocked:
             self._parked = True  # until the client has read what was sent before
             return None
-        data = self._payloads[self._at] if type(event) is Run else self._framed(event)
+        if type(event) is Run:
+            data, ending = self._payloads[self._at], ""
+        else:
+            data, ending = self._framed(event), event.ending
         if self._head:
             data, self._head = self._head + data, b""
-        sent = connection.write(data)
-        if self._ended is None:
-            return None  # the write has found the client gone
-        now = time.monotonic_ns()
-        if sent:
-            self.record.add(due_ns, now, event.code)
-        else:
-            self._unsent.append((due_ns, event.code))
-        if type(event) is Event and event.ending:
-            self._break_off(event.ending)
+        if ending:
+            self._send_last(data, due_ns, event.code, ending)
             return None
         following = self._advance(event)
-        if following is None:
-            if self._event is None and sent:
-                self._finish()
-        elif following <= now and sent:
-            return self._catch_up(following, now)
-        return following
+        if following is None or following > time.monotonic_ns():
+            self._send(data, ((due_ns,), event.code))
+        else:
+            following = self._catch_up(data, ((due_ns,), event.code), following)
+        return None if self._ended is None else following
+
+    def _send(self, data: bytes, *told: Told) -> bool:
+        """Write events, and the end of the body behind the last one. Returns whether they left."""
+        if self._event is None and self._chunked:
+            data += LAST_CHUNK
+            self._chunked = False
+        sent = self._connection.write(data)
+        if self._ended is None:
+            return False  # the write has found the client gone
+        if not sent:
+            self._unsent += told
+            return False
+        now = time.monotonic_ns()
+        for dues, code in told:
+            self.record.add_all(dues, now, code)
+        if self._event is None:
+            self._finish()
+        return True
+
+    def _send_last(self, data: bytes, due_ns: int, code: int, ending: str) -> None:
+        """Send an event that nothing follows but an end that is none."""
+        if self._connection.write(data):
+            self.record.add(due_ns, time.monotonic_ns(), code)
+        if self._ended is not None:
+            self._break_off(ending)
 
     def _framed(self, event: Event) -> bytes:
         payload = event.payload
@@ -166,39 +193,30 @@ class Generation:
         self._parked = following is None
         return following
 
-    def _catch_up(self, due_ns: int, now: int) -> int | None:
-        """Send what is due by now in one write, as an engine does whose backlog has grown. Returns what is next."""
-        parts: list[bytes] = []
-        told: list[tuple[int, int]] = []
-        event, following = self._event, due_ns
-        while event is not None and len(parts) < _MOST_AT_ONCE:
+    def _catch_up(self, first: bytes, first_told: Told, following: int) -> int | None:
+        """Send all that is due by now in one write, as an engine does whose backlog has grown. Returns what is next."""
+        now = time.monotonic_ns()
+        parts, told = [first], [first_told]
+        event, next_due = self._event, following
+        while event is not None and next_due <= now and len(parts) < _MOST_AT_ONCE:
             if type(event) is Run:
-                parts.append(self._payloads[self._at])
+                at = self._at
+                dues = self._schedule.due_by(event.token + at, now, min(len(self._payloads) - at, _MOST_AT_ONCE))
+                self._at = at + len(dues) - 1
+                parts += self._payloads[at : self._at + 1]
+                told.append((dues, event.code))
             elif event.ending:
                 break
             else:
                 parts.append(self._framed(event))
-            told.append((following, event.code))
+                told.append(((next_due,), event.code))
             due = self._advance(event)
             event = self._event
             if due is None:
                 break
-            following = due
-            if following > now:
-                break
-        if event is None and self._chunked:
-            parts.append(LAST_CHUNK)
-            self._chunked = False  # the body has ended
-        sent = self._connection.write(b"".join(parts))
-        if self._ended is None:
-            return None
-        if not sent:
-            self._unsent += told
-        else:
-            self.record.add_all(told, time.monotonic_ns())
-            if event is None:
-                self._finish()
-        return None if event is None or self._parked else following
+            next_due = due
+        self._send(b"".join(parts), *told)
+        return None if self._event is None or self._parked else next_due
 
     def more(self) -> None:
         """Go on: the batch has come further, or the client reads again."""
@@ -211,8 +229,8 @@ class Generation:
         """The client has read what was kept for it."""
         now = time.monotonic_ns()
         if self._unsent:
-            for due, code in self._unsent:
-                self.record.add(due, now, code)
+            for dues, code in self._unsent:
+                self.record.add_all(dues, now, code)
             self._unsent.clear()
             if self._event is None:
                 self._finish()

@@ -74,10 +74,20 @@ class Record:
         self.sent_us.append(sent)
         self.what.append(code)
 
-    def add_all(self, told: Sequence[tuple[int, int]], sent_ns: int) -> None:
-        """Note events that left together: when each was due, and what it was."""
-        for due_ns, code in told:
-            self.add(due_ns, sent_ns, code)
+    def add_all(self, dues_ns: Sequence[int], sent_ns: int, code: int) -> None:
+        """Note events of one kind that left together."""
+        if len(dues_ns) == 1:
+            self.add(dues_ns[0], sent_ns, code)
+            return
+        start = self.received_ns
+        if not start <= dues_ns[0] <= dues_ns[-1] <= sent_ns <= start + LONGEST_US * 1000:
+            for due_ns in dues_ns:
+                self.add(due_ns, sent_ns, code)
+            return
+        count = len(dues_ns)
+        self.due_us.extend([(due_ns - start) // 1000 for due_ns in dues_ns])
+        self.sent_us.extend([(sent_ns - start) // 1000] * count)
+        self.what.extend([code] * count)
 
     def end(self, outcome: str, now_ns: int) -> None:
         if not self.ended_ns:

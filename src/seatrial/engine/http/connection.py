@@ -244,6 +244,11 @@ class Connection:
         if answering is not None:
             answering.disconnected()
         self._closed(self)
+        self._loop.call_soon(self._let_go)
+
+    def _let_go(self) -> None:
+        """Undo the cycle of connection and parser, which may still have been at work when this one was closed."""
+        del self._parser, self._handle, self.send
 
     def reset(self) -> None:
         """End with a reset (RST), as a process that dies may."""

@@ -3,7 +3,9 @@
 import heapq
 import random
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from seatrial.engine.latency.distributions import Draw, is_fixed, time_ns
 
@@ -17,6 +19,10 @@ class Even:
 
     def due_ns(self, token: int) -> int:
         return self.first_ns + token * self.step_ns
+
+    def due_by(self, token: int, now_ns: int, most: int) -> Sequence[int]:
+        first, step = self.first_ns + token * self.step_ns, self.step_ns
+        return range(first, min(first + most * step, now_ns + 1), step) if step else [first] * most * (first <= now_ns)
 
 
 class Drawn:
@@ -33,6 +39,9 @@ class Drawn:
         while token >= len(times):
             times.append(times[-1] + round(self._draw(self._random)))
         return times[token]
+
+    def due_by(self, token: int, now_ns: int, most: int) -> Sequence[int]:
+        return list(takewhile(lambda due: due <= now_ns, map(self.due_ns, range(token, token + most))))
 
 
 Schedule = Even | Drawn
