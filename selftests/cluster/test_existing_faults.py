@@ -16,6 +16,7 @@ from seatrial import cluster_trial
 from seatrial.cluster_trial import ClusterTrial
 from seatrial.clusters.leftovers import Run
 from seatrial.clusters.node_templates import NATIVE_LABEL, REGULAR_LABEL
+from seatrial.finding import CannotTell
 from seatrial.knowledge import super_nodes
 from seatrial.live import placement
 from seatrial.live.installation import DEFINITION
@@ -131,7 +132,16 @@ def definition_not_served(users: UsersCluster) -> Iterator[None]:
     users.until("it is gone", lambda: not _served(users))
     yield
     users.api.patch(DEFINITIONS, DEFINITION, {"spec": {"versions": versions}})
-    users.until("it is back", lambda: _served(users))
+    users.until("it is back", lambda: _served(users) and _listed(users))
+
+
+def _listed(users: UsersCluster) -> bool:
+    """Discovery tells of a version a moment before the API server serves it."""
+    try:
+        users.view.all(LEADER_WORKER_SETS, NAMESPACE)
+    except CannotTell:
+        return False
+    return True
 
 
 def _served(users: UsersCluster) -> bool:

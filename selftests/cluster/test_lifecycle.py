@@ -286,8 +286,13 @@ class TestLosses:
             old, worker = ship.pod(f"{SET}-1"), ship.pod(f"{SET}-1-1")
             statuses = [one | {"restartCount": 1} for one in worker.each("status", "containerStatuses")]
             ship.bench.report(worker, {"containerStatuses": statuses})
-            ship.see(lambda uid=old.uid: ship.lws.available and ship.pod(f"{SET}-1").uid != uid)
+            ship.see(lambda gone=frozenset({old.uid, worker.uid}): ship.lws.available and not gone & group_1(ship))
         broken(ship.judge("LIF-07"), f"{SET}-1", f"Worker pod {SET}-1-1 failed")
+
+
+def group_1(ship: Ship) -> set[str]:
+    """Of its pods the identities."""
+    return {pod.uid for pod in ship.lws.pods if pod.name.startswith(f"{SET}-1")}
 
 
 class TestScaling:
