@@ -26,6 +26,8 @@ class Words:
 class Plain:
     """Events that are easy to read in a test."""
 
+    cached = 0
+
     def role(self, index: int) -> bytes:
         return b"data: role %d\n\n" % index
 

@@ -12,7 +12,7 @@ from seatrial.engine.state import State
 FULL = "The request queue is full."
 
 
-def _full(plan: Plan, args: ServerArgs) -> Reply:
+def full(plan: Plan, args: ServerArgs) -> Reply:
     """What is said when the queue is full (sglang-server facts 3.4).
 
     Chat streams of older releases are cut after the 200 [D]; here they are refused like other requests.
@@ -33,9 +33,12 @@ class SetTimes:
         state.queued = max(state.running - self._slots, 0) if self._slots else 0
         most = self._args.max_queued_requests
         if most is not None and self._slots is not None and state.running >= self._slots + most:
-            return _full(plan, self._args)
+            return full(plan, self._args)
         tokens = max((answer.length for answer in plan.answers), default=1)
         return self._latencies.schedule(request.received_ns, tokens, hash((plan.prefix, len(plan.answers))))
+
+    def began(self, generation: Generation, schedule: Schedule) -> None:
+        """Nothing to do: the generation knows its times."""
 
     def ended(self, generation: Generation) -> None:
         """Nothing to do: the slot's time is known from the beginning."""

@@ -225,6 +225,19 @@ class Generation:
         self._parked = False
         self._wait(self._event)
 
+    def came(self) -> None:
+        """Send what a step of the batch has brought, without the way over the pacer's heap."""
+        event = self._event
+        if not self._parked or self._connection.blocked or event is None:
+            return
+        due = self._due_of(event)
+        if due is None:
+            return
+        self._parked = False
+        following = self.due(due) if due <= time.monotonic_ns() else due
+        if following is not None:
+            self._pacer.at(following, self)
+
     def writable(self) -> None:
         """The client has read what was kept for it."""
         now = time.monotonic_ns()

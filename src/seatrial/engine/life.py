@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 from seatrial.engine.admin import Admin
 from seatrial.engine.admission import SetTimes
+from seatrial.engine.batched import Batched
+from seatrial.engine.capacity import costs_of
 from seatrial.engine.composure import Collection, stay_on
 from seatrial.engine.follower import Follower
 from seatrial.engine.http.connection import Answering, Connection
@@ -26,7 +28,7 @@ from seatrial.engine.pacer import Pacer
 from seatrial.engine.ranks import endings
 from seatrial.engine.ranks.endings import Ending
 from seatrial.engine.ranks.world import Failed, World
-from seatrial.engine.serving import Serving
+from seatrial.engine.serving import Admission, Serving
 from seatrial.engine.settings import Settings
 from seatrial.engine.start import start
 from seatrial.engine.state import Phase, State
@@ -81,8 +83,9 @@ class Life:
             metrics=self._metrics.render if self._metrics is not None else None,
             abort=lambda rid, every: self._serving.abort(rid, every),
         )
-        latencies = SetLatencies(settings.ttft, settings.itl, settings.slots)
-        self._admission = SetTimes(latencies, args, self.state, settings.slots)
+        self._costs = costs_of(settings.batch, args) if settings.batch is not None else None
+        if self._costs is not None:
+            self.state.pool_tokens = self._costs.pool_tokens
 
     async def live(self, world: World) -> Ending:
         """Serve until a signal comes. Returns how the process ends."""
@@ -92,7 +95,7 @@ class Life:
         self._tokens, self._replies = Pacer(loop), Pacer(loop)
         self._serving = Serving(
             self._api,
-            self._admission,
+            self._admission(),
             self._tokens,
             self._replies,
             self._truth,
@@ -119,6 +122,20 @@ class Life:
             self._tokens.close()
             self._replies.close()
             world.leave()
+
+    def _admission(self) -> Admission:
+        slots = self._settings.slots
+        if self._costs is None:
+            latencies = SetLatencies(self._settings.ttft, self._settings.itl, slots)
+            return SetTimes(latencies, self._args, self.state, slots)
+        return Batched(
+            self._costs,
+            self._args,
+            self.state,
+            slots,
+            self._tokens,
+            hit=lambda generation: self._serving.hit(generation),
+        )
 
     def _handle(self, connection: Connection, request: Request) -> Answering | None:
         if self._admin.owns(request.path):

@@ -39,6 +39,8 @@ class Admission(Protocol):
 
     def admit(self, plan: Plan, request: Request) -> "Schedule | Reply": ...
 
+    def began(self, generation: Generation, schedule: Schedule) -> None: ...
+
     def ended(self, generation: Generation) -> None: ...
 
 
@@ -63,7 +65,7 @@ class Serving:
         self._truth, self._state, self._switchboard = truth, state, switchboard
         self._per_event, self._early_head = tokens_per_event, early_head
         self._metrics = metrics
-        self._running: dict[Generation, tuple[Request, Plan]] = {}
+        self._running: dict[Generation, tuple[Request, Plan, tuple[Spec, ...]]] = {}
 
     def handle(self, connection: Connection, request: Request) -> Answering | None:
         """Begin to answer. Returns what is to hear of the connection's end."""
@@ -101,7 +103,8 @@ class Serving:
         self._state.running += 1
         source, opening, chunked = self._stream(request, plan, specs) if plan.stream else self._whole(plan, specs)
         generation = Generation(connection, source, schedule, record, self._tokens, opening, chunked, self._ended)
-        self._running[generation] = request, plan
+        self._running[generation] = request, plan, specs
+        self._admission.began(generation, schedule)
         generation.start()
         return generation
 
@@ -129,9 +132,15 @@ class Serving:
         headers = [(b"content-length", length), (b"content-type", plan.content_type)]
         return streams.apply(iter(changed), cuts, stream), head(200, headers + _encoding(specs)), False
 
+    def hit(self, generation: Generation) -> None:
+        """Write an answer anew that was written as a whole before it was known what the cache had of its prompt."""
+        _, plan, specs = self._running[generation]
+        if not plan.stream:
+            generation.go_on(*self._whole(plan, specs)[:2])
+
     def abort(self, rid: str, every: bool) -> None:
         """Break off the completion of an id, or all of them (sglang-server facts 3.4)."""
-        for generation, (request, plan) in list(self._running.items()):
+        for generation, (request, plan, _) in list(self._running.items()):
             if every or plan.rid == rid:
                 self._abort(generation, request, plan)
 

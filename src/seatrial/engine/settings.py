@@ -7,11 +7,16 @@ from typing import Any
 
 from seatrial.engine.durations import nanoseconds
 from seatrial.engine.latency.distributions import count, time_ns
+from seatrial.engine.latency.presets import Chosen
+from seatrial.engine.latency.presets import read as read_batch
 from seatrial.engine.misbehaviour.spec import Spec, parse
 from seatrial.engine.numbers import share, whole
 
 PREFIX = "SEATRIAL_ENGINE_"
 """Of the environment variables that the rehearsal sets on pods."""
+_BATCH = (
+    "requests share the engine, instead of --ttft and --itl: 8xh200; prefill-rate=20000,decode=20ms; or both joined"
+)
 _FALSE = ("", "0", "false", "no", "off")
 
 
@@ -49,6 +54,7 @@ class Settings:
 
     ttft: str = setting("50ms", _time, "time to the first token: 50ms, normal(50ms,5ms), gamma(50ms,0.5), …", "TIME")
     itl: str = setting("10ms", _time, "time between two tokens, in the same forms", "TIME")
+    batch: Chosen | None = setting(None, read_batch, _BATCH, "SPEC")  # noqa: RUF009 - Chosen is frozen
     slots: int | None = setting(None, _several, "requests served at a time; more wait", "COUNT")
     output: str = setting("", _tokens, "tokens of an answer that nothing limits: 200, or lognormal(200,0.5)", "COUNT")
     reasoning_share: float = setting(0.5, share, "part of an answer's tokens that is reasoning", "SHARE")

@@ -4,11 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 
+from seatrial.engine.capacity import pool_tokens
 from seatrial.engine.checkpoint.verify import first_fault
 from seatrial.engine.launch import log as lines
 from seatrial.engine.launch.log import Log
 from seatrial.engine.launch.server_args import ServerArgs
-from seatrial.engine.openai.information import POOL_TOKENS
 from seatrial.engine.ranks.node import Node
 from seatrial.engine.ranks.world import Failed, World
 from seatrial.engine.settings import Settings
@@ -38,7 +38,7 @@ async def start(args: ServerArgs, settings: Settings, log: Log) -> World:
     for rank in node.ranks:
         lines.load_ends(log, args, rank, time.monotonic() - began)
     if node.leads:
-        lines.scheduler_ready(log, args, 0, int(args.get("max_total_tokens") or POOL_TOKENS))
+        lines.scheduler_ready(log, args, 0, pool_tokens(settings.batch, args))
     return world
 
 

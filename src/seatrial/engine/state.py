@@ -1,8 +1,11 @@
 """Where the engine is in its life, and how busy it is: what health, metrics and server info are answered from."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+
+from seatrial.engine.latency.batch import Load
 
 
 class Phase(Enum):
@@ -26,4 +29,10 @@ class State:
     """The scheduler answers nothing any more, though the process lives."""
     served: int = 0
     """Requests that were generated to the end."""
+    pool_tokens: int = 0
+    """Tokens of the KV pool; 0 where nothing models it."""
+    load: Load | None = None
+    """How busy the batch is, where there is a model of it."""
+    flush: Callable[[], None] = lambda: None
+    """Empties the prefix cache."""
     started_ns: int = field(default_factory=time.monotonic_ns)

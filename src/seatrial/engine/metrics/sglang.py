@@ -7,7 +7,7 @@ from itertools import chain, pairwise
 
 from seatrial.engine.launch.server_args import ServerArgs
 from seatrial.engine.metrics.registry import Histogram, Value
-from seatrial.engine.openai.information import POOL_TOKENS
+from seatrial.engine.openai.information import pool
 from seatrial.engine.state import State
 from seatrial.engine.truth import Record
 
@@ -98,11 +98,11 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text of ``/metrics``."""
-        state, pool = self._state, int(self._args.get("max_total_tokens") or POOL_TOKENS)
+        state = self._state
         values = {
             "num_running_reqs": state.running - state.queued,
             "num_queue_reqs": state.queued,
-            "max_total_num_tokens": pool,
+            "max_total_num_tokens": pool(self._args, state),
         }
         for name, gauge in self._gauges.items():
             gauge.set(self._scheduler, values[name])

@@ -137,6 +137,7 @@ class Completions:
             include_usage=include and not isinstance(encoder, NativeEncoding),
             continuous_usage=continuous or isinstance(encoder, NativeEncoding),
             prefix=prefix.encode("utf-8", "replace"),
+            limit=max((one.limit for one in wanted), default=0),
             last=last,
         )
 

@@ -42,6 +42,7 @@ class Encoding:
 
     object = ""
     chat = False
+    cached = 0
 
     def __init__(self, release: Release, rid: str, model: str, *, cache_report: bool, wall_offset_s: float) -> None:
         self._release, self.rid, self._model, self._cache_report = release, rid, model, cache_report
@@ -75,6 +76,7 @@ class Encoding:
         return b"data: " + compact({**self._head(), "choices": choices, **more}) + b"\n\n"
 
     def _usage(self, usage: Usage, *, ended: bool = True) -> dict[str, Any]:
+        usage = usage._replace(cached=self.cached)
         return usage_of(self._release, usage, cache_report=self._cache_report, chat=self.chat, ended=ended)
 
     def _filled(self, parts: tuple[bytes, bytes, bytes], json_text: bytes, usage: Usage | None) -> bytes:

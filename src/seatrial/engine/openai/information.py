@@ -24,8 +24,9 @@ def _json(value: object) -> Reply:
     return Reply(200, (JSON,), compact(value))
 
 
-def _pool(args: ServerArgs) -> int:
-    return int(args.get("max_total_tokens") or POOL_TOKENS)
+def pool(args: ServerArgs, state: State) -> int:
+    """Tokens of the KV pool."""
+    return state.pool_tokens or int(args.get("max_total_tokens") or POOL_TOKENS)
 
 
 def _card(args: ServerArgs, now: int) -> dict[str, Any]:
@@ -76,18 +77,18 @@ def model_info(args: ServerArgs) -> Reply:
 
 def server_info(args: ServerArgs, state: State) -> Reply:
     """Every argument, the API key among them, as the real one tells it (facts 0.9)."""
-    pool = _pool(args)
+    tokens = pool(args, state)
     shown = {dest: value for dest, value in args.values.items() if dest != "help"}
     shown |= {"served_model_name": args.served_model_name}
     found: dict[str, Any] = {
         **shown,
         "status": "ready",
-        "max_total_num_tokens": pool,
+        "max_total_num_tokens": tokens,
         "max_req_input_len": args.context_length - 6,
         "version": args.release.version,
     }
     if args.release.since("0.5.0"):
-        memory = {"weight": 40.2, "kvcache": 20.0, "token_capacity": pool, "graph": 2.0}
+        memory = {"weight": 40.2, "kvcache": 20.0, "token_capacity": tokens, "graph": 2.0}
         inner = {"last_gen_throughput": 0.0, "memory_usage": memory, "effective_max_running_requests_per_dp": 2048}
         found["internal_states"] = [{**inner, "num_running_reqs": state.running}]
     if args.release.since("0.5.23"):
@@ -98,12 +99,14 @@ def server_info(args: ServerArgs, state: State) -> Reply:
 def loads(args: ServerArgs, state: State) -> Reply:
     """GET /v1/loads: how busy each replica is; only the keys that we know the meaning of."""
     load = {"dp_rank": 0, "num_running_reqs": state.running, "num_waiting_reqs": state.queued}
-    load |= {"num_used_tokens": state.used_tokens, "max_total_num_tokens": _pool(args)}
+    load |= {"num_used_tokens": state.used_tokens, "max_total_num_tokens": pool(args, state)}
     return _json({"timestamp": int(time.time()), "version": args.release.version, "dp_rank_count": 1, "loads": [load]})
 
 
 def flushed(args: ServerArgs, state: State) -> Reply:
     """/flush_cache: from 0.5.9 on refused while requests run."""
+    if not state.running:
+        state.flush()
     busy = state.running and args.release.since("0.5.9")
     return Reply(400 if busy else 200, (_TEXT,), _FLUSHED)
 

@@ -62,6 +62,7 @@ class NativeEncoding:
     """Each event has the whole text so far, unless the server was told to stream what is new."""
 
     joins = True
+    cached = 0
 
     def __init__(self, release: Release, rid: str, *, deltas: bool, batched: bool) -> None:
         self._release, self.rid, self._deltas, self._batched = release, rid, deltas, batched
@@ -100,7 +101,7 @@ class NativeEncoding:
         info: dict[str, Any] = {"id": self.rid, "finish_reason": None, "prompt_tokens": usage.prompt}
         if self._release.since("0.5.2"):
             info["weight_version"] = "default"
-        info |= {"completion_tokens": usage.completion, "cached_tokens": usage.cached}
+        info |= {"completion_tokens": usage.completion, "cached_tokens": self.cached}
         if ended is not None:
             reason, matched = ended
             more: dict[str, dict[str, Any]] = {"length": {"length": usage.completion}, "abort": {"message": "Aborted"}}
@@ -128,7 +129,7 @@ class NativeEncoding:
             {
                 "text": one.reasoning + one.content,
                 "meta_info": self._info(
-                    Usage(usage.prompt // len(texts), one.tokens, 0, usage.cached),
+                    Usage(usage.prompt // len(texts), one.tokens),
                     (one.finish_reason, one.matched_stop),
                 ),
             }

@@ -22,6 +22,9 @@ class Encoder(Protocol):
     Events are whole SSE events (`data: …` up to the blank line), without HTTP's chunks.
     """
 
+    cached: int
+    """Tokens of the prompt that the KV cache had; known when the first token comes."""
+
     def role(self, index: int, /) -> bytes:
         """The event before the first token of a choice; empty where the API has none."""
         ...
@@ -81,6 +84,8 @@ class Plan:
     """Cumulative usage on every token event."""
     prefix: bytes = b""
     """Stands for the prompt in the prefix cache."""
+    limit: int = 0
+    """Tokens that a choice may have at most."""
     content_type: bytes = b"application/json"
     last: Last | None = None
     """Writes a choice's last token event where that says how it ended: index, kind, text, usage, reason, stop."""
