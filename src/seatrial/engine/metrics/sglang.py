@@ -19,7 +19,13 @@ _E2E_OLD = (0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 60, 80, 120, 160)
 _E2E = (*_TTFT, 600, 1200, 1800, 2400)
 _TPOT_OLD = (0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5)
 _GAUGES = {"num_running_reqs": "Requests that are running.", "num_queue_reqs": "Requests that wait."}
-"""Those of memory, cache and throughput would be made up: no model of them stands behind."""
+_BATCH_GAUGES = {
+    "num_used_tokens": "Tokens of the KV pool that requests hold.",
+    "token_usage": "Their share of the pool.",
+    "cache_hit_rate": "Share of prompt tokens that the prefix cache had.",
+    "gen_throughput": "Generated tokens a second.",
+}
+"""Without a model of the batch they would be made up, so then they are not there."""
 
 
 class Metrics:
@@ -51,6 +57,9 @@ class Metrics:
             self._gauges["max_total_num_tokens"] = Value(
                 "gauge", "sglang:max_total_num_tokens", "Tokens of the KV pool."
             )
+        self._batch_gauges = {name: Value("gauge", f"sglang:{name}", help) for name, help in _BATCH_GAUGES.items()}
+        self._retracted = Value("counter", "sglang:num_retracted_requests_total", "Requests sent back to the queue.")
+        self._tells_retracted = release.since("0.5.0")
         ttft = self._buckets("bucket_time_to_first_token", _TTFT if new else _TTFT_OLD)
         e2e = self._buckets("bucket_e2e_request_latency", _E2E if new else _E2E_OLD)
         self._ttft = Histogram("sglang:time_to_first_token_seconds", "Time to the first token.", ttft)
@@ -96,6 +105,22 @@ class Metrics:
         if self._has_tpot and tokens > 1 and record.outcome == "complete":
             self._tpot.observe(labels, (last - first) / (tokens - 1))
 
+    def _set_batch_gauges(self) -> None:
+        load = self._state.load
+        if load is None:
+            return
+        tokens = pool(self._args, self._state)
+        values = {
+            "num_used_tokens": load.used_tokens,
+            "token_usage": round(load.used_tokens / tokens, 2),
+            "cache_hit_rate": load.hit_rate,
+            "gen_throughput": load.throughput,
+        }
+        for name, gauge in self._batch_gauges.items():
+            gauge.set(self._scheduler, values[name])
+        if self._tells_retracted and load.retracted:
+            self._retracted.set(self._scheduler, load.retracted)
+
     def render(self) -> bytes:
         """The text of ``/metrics``."""
         state = self._state
@@ -106,6 +131,8 @@ class Metrics:
         }
         for name, gauge in self._gauges.items():
             gauge.set(self._scheduler, values[name])
-        values_told = chain(*(one.lines() for one in (*self._gauges.values(), *self._counters.values())))
+        self._set_batch_gauges()
+        batch = (*self._batch_gauges.values(), self._retracted)
+        values_told = chain(*(one.lines() for one in (*self._gauges.values(), *batch, *self._counters.values())))
         histograms = chain(*(one.lines() for one in (self._ttft, self._itl, self._e2e, self._tpot)))
         return "".join((*values_told, *histograms)).encode()

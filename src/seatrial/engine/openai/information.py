@@ -89,7 +89,9 @@ def server_info(args: ServerArgs, state: State) -> Reply:
     }
     if args.release.since("0.5.0"):
         memory = {"weight": 40.2, "kvcache": 20.0, "token_capacity": tokens, "graph": 2.0}
-        inner = {"last_gen_throughput": 0.0, "memory_usage": memory, "effective_max_running_requests_per_dp": 2048}
+        throughput = state.load.throughput if state.load is not None else 0.0
+        inner = {"last_gen_throughput": throughput, "memory_usage": memory}
+        inner |= {"effective_max_running_requests_per_dp": args.max_running_requests or 2048}
         found["internal_states"] = [{**inner, "num_running_reqs": state.running}]
     if args.release.since("0.5.23"):
         found["frontend"] = "python"
