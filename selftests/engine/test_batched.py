@@ -146,6 +146,20 @@ def test_a_full_queue_refuses_and_who_leaves_makes_room(address: str) -> None:
         connection.close()
 
 
+def test_an_aborted_request_is_told_what_it_had_and_frees_its_slot(address: str) -> None:
+    connection, response = begin(address, "Go on.", 1500, stream=True)
+    response.readline()
+    abort = connected(address)
+    abort.request("POST", "/abort_request", json.dumps({"abort_all": True}), {"content-type": "application/json"})
+    assert abort.getresponse().status == 200
+    abort.close()
+    assert response.read().endswith(b"data: [DONE]\n\n")
+    connection.close()
+    ask(address, "Then?", 2)
+    loads = json.loads(get(address, "/v1/loads"))["loads"][0]
+    assert (loads["num_running_reqs"], loads["num_waiting_reqs"]) == (0, 0)
+
+
 def test_what_does_not_fit_into_the_pool_is_refused(address: str) -> None:
     status, body = ask(address, "A long story.", 4000)
     assert status == 400

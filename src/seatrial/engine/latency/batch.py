@@ -232,18 +232,19 @@ class Batch:
     def _end(self, end_ns: int, came: dict[Task, None]) -> None:
         self._clock_ns, self._end_ns = end_ns, None
         generated = 0
-        ended = False
+        running: list[Task] = []
         for task in self._decoding:
-            if not task.gone:
-                generated += task.alive
-                task.times.append(end_ns)
-                came[task] = None
-            if task.gone or len(task.times) >= task.longest:
+            if task.gone:
                 self._free(task)
-                ended = True
-        if ended:
-            self._running = [task for task in self._running if not task.gone and len(task.times) < task.longest]
+                continue
+            generated += task.alive
+            came[task] = None
+            if task.come(end_ns):
+                self._free(task)
+            else:
+                running.append(task)
         if self._decoding:
+            self._running = running
             self._rate(end_ns, generated)
         self._end_prompts(end_ns, came)
         self._decoding, self._prefilling = [], []
@@ -259,9 +260,8 @@ class Batch:
                     moved = self.cache.add(task.prefix, task.blocks)
                     task.held -= moved
                     self._own_tokens -= moved
-                task.times.append(end_ns)
                 came[task] = None
-                if len(task.times) >= task.longest:
+                if task.come(end_ns):
                     self._free(task)
                 else:
                     self._running.append(task)

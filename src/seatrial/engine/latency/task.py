@@ -10,7 +10,7 @@ from seatrial.engine.latency.prefixes import NOTHING, Block, Prefix
 class Task:
     """A request. Its choices share the prompt and advance together. It is the schedule of its own events."""
 
-    __slots__ = ("blocks", "cached", "gone", "held", "left", "lengths", "limit", "longest", "order", "prefix",
+    __slots__ = ("alive", "blocks", "cached", "gone", "held", "left", "lengths", "limit", "longest", "order", "prefix",
                  "prompt_tokens", "ready_ns", "times", "waiting")  # fmt: skip
 
     def __init__(
@@ -32,20 +32,23 @@ class Task:
         self.blocks: list[Block] = []
         """Of the cache, which it holds with others."""
         self.waiting = self.gone = False
+        self.alive = len(self.lengths)
+        """Choices that have not ended."""
+
+    def come(self, at_ns: int) -> bool:
+        """A token of each choice has come. Returns whether they were the last."""
+        times = self.times
+        times.append(at_ns)
+        came = len(times)
+        if len(self.lengths) > 1:
+            self.alive = sum(length > came for length in self.lengths)
+        return came >= self.longest
 
     @property
     def output(self) -> int:
         """Tokens generated so far, over all choices."""
         came = len(self.times)
         return came if len(self.lengths) == 1 else sum(min(length, came) for length in self.lengths)
-
-    @property
-    def alive(self) -> int:
-        """Choices that have not ended."""
-        if len(self.lengths) == 1:
-            return 1
-        came = len(self.times)
-        return sum(length > came for length in self.lengths)
 
     @property
     def most(self) -> int:
