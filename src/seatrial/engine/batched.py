@@ -7,7 +7,7 @@ from collections.abc import Callable
 from seatrial.engine.admission import full
 from seatrial.engine.generation import Generation, Schedule
 from seatrial.engine.http.messages import Reply, Request
-from seatrial.engine.latency.batch import Batch, Limits, Load
+from seatrial.engine.latency.batch import Batch, Limits
 from seatrial.engine.latency.costs import Costs
 from seatrial.engine.latency.prefixes import NOTHING, Prefix
 from seatrial.engine.latency.task import Task
@@ -114,5 +114,5 @@ class Batched:
             self._pacer.at(following, self)
 
     def _tell(self) -> None:
-        load: Load = self._batch.load
+        load = self._batch.load
         self._state.queued, self._state.used_tokens = load.queued, load.used_tokens

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from seatrial.engine.admin import Admin
 from seatrial.engine.admission import SetTimes
-from seatrial.engine.batched import Batched
 from seatrial.engine.capacity import costs_of
 from seatrial.engine.composure import Collection, stay_on
 from seatrial.engine.follower import Follower
@@ -128,6 +127,8 @@ class Life:
         if self._costs is None:
             latencies = SetLatencies(self._settings.ttft, self._settings.itl, slots)
             return SetTimes(latencies, self._args, self.state, slots)
+        from seatrial.engine.batched import Batched
+
         return Batched(
             self._costs,
             self._args,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from seatrial.engine.latency.batch import Load
+from seatrial.engine.latency.load import Load
 
 
 class Phase(Enum):

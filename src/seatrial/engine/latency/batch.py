@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from seatrial.engine.latency.costs import Costs
+from seatrial.engine.latency.load import Load
 from seatrial.engine.latency.prefixes import PrefixCache
 from seatrial.engine.latency.task import Task
 
@@ -16,8 +17,6 @@ _CLIP = 4096
 """No more tokens than these are kept free for one request, whatever it may ask for."""
 _FIRST_RATIO, _LEAST_RATIO, _RATIO_STEPS = 0.7, 0.14, 600
 """What share of those is kept free for running ones: the first after idling, and how far and fast it sinks."""
-_RATED_STEPS = 40
-"""Decode steps over which the throughput is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +30,6 @@ class Limits:
     """Steps over prompts add a token for those that run, too."""
     caches: bool = True
     conservativeness: float = 1.0
-
-
-@dataclass(slots=True)
-class Load:
-    """How busy the batch is, for gauges."""
-
-    running: int = 0
-    queued: int = 0
-    used_tokens: int = 0
-    """Of the pool, without what may be evicted."""
-    hit_rate: float = 0.0
-    """Of the last step over prompts."""
-    throughput: float = 0.0
-    """Generated tokens a second over the last steps."""
-    retracted: int = 0
 
 
 class Batch:
@@ -66,7 +50,6 @@ class Batch:
         """Of the step that runs."""
         self._own_tokens = self._slots = self._orders = 0
         self._ratio = self._first_ratio = min(_FIRST_RATIO * limits.conservativeness, 1.0)
-        self._steps = self._rated_tokens = self._rated_from_ns = 0
         self.load = Load()
 
     def add(self, task: Task) -> None:
@@ -134,7 +117,8 @@ class Batch:
         return True
 
     def _idle(self) -> None:
-        self._ratio, self._steps, self.load.throughput = self._first_ratio, 0, 0.0
+        self._ratio = self._first_ratio
+        self.load.idle()
 
     def _take_prompts(self, start_ns: int) -> int:
         """Choose what a step over prompts is about. Returns its tokens."""
@@ -245,7 +229,7 @@ class Batch:
                 running.append(task)
         if self._decoding:
             self._running = running
-            self._rate(end_ns, generated)
+            self._count(end_ns, generated)
         self._end_prompts(end_ns, came)
         self._decoding, self._prefilling = [], []
 
@@ -273,19 +257,10 @@ class Batch:
         task.blocks = []
         self._slots -= self._slots_of(task)
 
-    def _rate(self, end_ns: int, generated: int) -> None:
-        self._ratio = max(self._ratio - self._first_ratio * (1 - _LEAST_RATIO) / _RATIO_STEPS, self._least_ratio)
-        if not self._steps:
-            self._rated_from_ns, self._rated_tokens = end_ns, 0
-        self._steps += 1
-        self._rated_tokens += generated if self._steps > 1 else 0
-        if self._steps > _RATED_STEPS:
-            self.load.throughput = self._rated_tokens * 1e9 / max(end_ns - self._rated_from_ns, 1)
-            self._steps, self._rated_from_ns, self._rated_tokens = 1, end_ns, 0
-
-    @property
-    def _least_ratio(self) -> float:
-        return self._first_ratio * _LEAST_RATIO
+    def _count(self, end_ns: int, generated: int) -> None:
+        least = self._first_ratio * _LEAST_RATIO
+        self._ratio = max(self._ratio - (self._first_ratio - least) / _RATIO_STEPS, least)
+        self.load.count(end_ns, generated)
 
     def _tell(self) -> None:
         load = self.load
