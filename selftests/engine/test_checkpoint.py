@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.engine import shim
-from seatrial.engine.checkpoint import contents, download
+from seatrial.engine.checkpoint import contents, download, tokenizer
 from seatrial.engine.checkpoint.verify import first_fault
 from seatrial.knowledge import models
 
@@ -163,3 +163,18 @@ def test_an_engine_does_not_start_from_a_broken_folder(tmp_path: Path, image: di
     done = run(image, *launch, SEATRIAL_ENGINE_RELEASE="0.5.9")
     assert done.returncode == -signal.SIGKILL
     assert "model-00163-of-000163.safetensors" in done.stderr and "Scheduler hit an exception" in done.stderr
+
+
+def test_the_tokenizer_has_a_token_for_every_byte_and_for_the_marks_of_a_chat() -> None:
+    """As load clients read it: any text becomes tokens, and these the same text again."""
+    kept = {name: json.loads(data) for name, data in contents.files(models.repositories()[R1]) if "tokenizer" in name}
+    vocabulary: dict[str, int] = kept["tokenizer.json"]["model"]["vocab"]
+    assert sorted(vocabulary.values()) == list(range(len(vocabulary)))
+    letters = tokenizer.byte_letters()
+    assert len(set(letters)) == 256 and set(letters) <= vocabulary.keys()
+    assert letters[ord("a")] == "a" and letters[ord(" ")] == "Ġ" and letters[ord("\n")] == "Ċ"
+    added = {mark["content"]: mark["id"] for mark in kept["tokenizer.json"]["added_tokens"]}
+    assert added.items() <= vocabulary.items()
+    told = kept["tokenizer_config.json"]
+    assert {told[name] for name in ("bos_token", "eos_token", "pad_token")} <= added.keys()
+    assert all(mark in told["chat_template"] for mark in added if mark not in (told["bos_token"], told["eos_token"]))

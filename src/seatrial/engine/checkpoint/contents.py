@@ -6,9 +6,10 @@ as in the real ones (Source: huggingface/safetensors, format; deepseek-ai/DeepSe
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from seatrial.engine.checkpoint import tokenizer
 from seatrial.knowledge import models
 from seatrial.knowledge.models import Model, Repository
 
@@ -48,8 +49,8 @@ def files(repository: Repository) -> Iterator[tuple[str, bytes]]:
     yield "config.json", _json(config(repository, model))
     yield "generation_config.json", _json({"bos_token_id": 0, "eos_token_id": 1, "do_sample": True, "temperature": 0.6,
                                            "top_p": 0.95})  # fmt: skip
-    yield "tokenizer_config.json", _json({"tokenizer_class": "LlamaTokenizerFast", "model_max_length": 16384})
-    yield "tokenizer.json", _json(_tokenizer())
+    yield "tokenizer_config.json", _json(tokenizer.configuration())
+    yield "tokenizer.json", _json(tokenizer.tokenizer())
     if model.architecture.startswith("Deepseek"):
         yield "configuration_deepseek.py", _CODE
         yield "modeling_deepseek.py", _CODE
@@ -88,14 +89,6 @@ def config(repository: Repository, model: Model) -> dict[str, Any]:
             "quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "dynamic", "weight_block_size": block
         }  # fmt: skip
     return found
-
-
-def _tokenizer() -> Mapping[str, Any]:
-    """The smallest that tokenizer libraries read: bytes as tokens."""
-    vocabulary = {"<｜begin▁of▁sentence｜>": 0, "<｜end▁of▁sentence｜>": 1}
-    vocabulary |= {chr(0x100 + byte): 2 + byte for byte in range(256)}
-    model = {"type": "BPE", "vocab": vocabulary, "merges": []}
-    return {"version": "1.0", "added_tokens": [], "model": model}
 
 
 def _json(value: object) -> bytes:
