@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.engine import shim
+from seatrial.engine.answers.words import filler
 from seatrial.engine.checkpoint import contents, download, tokenizer
 from seatrial.engine.checkpoint.verify import first_fault
 from seatrial.knowledge import models
@@ -165,7 +166,7 @@ def test_an_engine_does_not_start_from_a_broken_folder(tmp_path: Path, image: di
     assert "model-00163-of-000163.safetensors" in done.stderr and "Scheduler hit an exception" in done.stderr
 
 
-def test_the_tokenizer_has_a_token_for_every_byte_and_for_the_marks_of_a_chat() -> None:
+def test_the_tokenizer_has_a_token_for_every_byte_every_word_and_the_marks_of_a_chat() -> None:
     """As load clients read it: any text becomes tokens, and these the same text again."""
     kept = {name: json.loads(data) for name, data in contents.files(models.repositories()[R1]) if "tokenizer" in name}
     vocabulary: dict[str, int] = kept["tokenizer.json"]["model"]["vocab"]
@@ -173,6 +174,7 @@ def test_the_tokenizer_has_a_token_for_every_byte_and_for_the_marks_of_a_chat() 
     letters = tokenizer.byte_letters()
     assert len(set(letters)) == 256 and set(letters) <= vocabulary.keys()
     assert letters[ord("a")] == "a" and letters[ord(" ")] == "Ġ" and letters[ord("\n")] == "Ċ"
+    assert {piece.text.replace(" ", "Ġ") for piece in filler("content", 500, 0)} <= vocabulary.keys()
     added = {mark["content"]: mark["id"] for mark in kept["tokenizer.json"]["added_tokens"]}
     assert added.items() <= vocabulary.items()
     told = kept["tokenizer_config.json"]

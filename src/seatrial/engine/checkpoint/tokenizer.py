@@ -1,11 +1,16 @@
-"""A tokenizer that load clients can read and use: every byte is a token, and the marks of DeepSeek-R1's chat are too.
+"""A tokenizer that load clients can read and use.
 
-It splits and joins any text without loss, but into more tokens than the model's own. Source: huggingface/tokenizers
-(`BPE`, `ByteLevel`), openai/gpt-2 (letters that stand for bytes), deepseek-ai/DeepSeek-R1 (marks, their order).
+Tokens are the marks of DeepSeek-R1's chat, every byte, and every word that the engine answers with: what it counts as a
+token is one to a client, too. Other text splits and joins without loss, into more tokens than the model's own.
+Source: huggingface/tokenizers (`BPE` with `ignore_merges`, `ByteLevel`), openai/gpt-2 (letters that stand for bytes),
+deepseek-ai/DeepSeek-R1 (marks).
 """
 
 from collections.abc import Mapping
 from typing import Any
+
+from seatrial.engine.answers.composed import BREAK
+from seatrial.engine.answers.words import pieces
 
 _BEGIN, _END = "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>"
 _USER, _ASSISTANT = "<｜User｜>", "<｜Assistant｜>"
@@ -37,10 +42,12 @@ def configuration() -> Mapping[str, Any]:
 
 
 def tokenizer() -> Mapping[str, Any]:
-    """tokenizer.json: marks first, then the bytes in their order."""
-    vocabulary = {mark: number for number, mark in enumerate(_MARKS)}
-    vocabulary |= {letter: len(_MARKS) + byte for byte, letter in enumerate(byte_letters())}
-    by_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    """tokenizer.json: marks first, then the bytes in their order, then words."""
+    letters = byte_letters()
+    known = [BREAK, *(piece.text for piece in pieces("content"))]
+    words = ["".join(letters[byte] for byte in word.encode()) for word in known]
+    vocabulary = {token: number for number, token in enumerate([*_MARKS, *letters, *words])}
+    by_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     return {
         "version": "1.0",
         "truncation": None,
@@ -50,7 +57,7 @@ def tokenizer() -> Mapping[str, Any]:
         "pre_tokenizer": by_bytes,
         "post_processor": _opening(),
         "decoder": by_bytes,
-        "model": {"type": "BPE", "unk_token": None, "vocab": vocabulary, "merges": []},
+        "model": {"type": "BPE", "unk_token": None, "ignore_merges": True, "vocab": vocabulary, "merges": []},
     }
 
 
